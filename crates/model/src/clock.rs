@@ -1,0 +1,165 @@
+//! Time: the only source of "now", and the form in which the API shows it.
+
+use std::fmt;
+use std::time::Duration;
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Timelike, Utc};
+use serde::{Serialize, Serializer};
+
+/// A moment in UTC with microsecond precision, stored and shown without a zone suffix.
+///
+/// The wire form is `2026-11-22T06:03:50.798295`; the fraction is left out when it is zero.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(NaiveDateTime);
+
+impl Timestamp {
+    /// Cuts a naive UTC date-time to microseconds, the precision both databases keep.
+    #[must_use]
+    pub fn from_naive(value: NaiveDateTime) -> Self {
+        let micros = value.nanosecond() / 1_000 * 1_000;
+        Self(value.with_nanosecond(micros).unwrap_or(value))
+    }
+
+    /// The naive UTC date-time.
+    #[must_use]
+    pub fn naive(self) -> NaiveDateTime {
+        self.0
+    }
+
+    /// The moment given as microseconds since 1970-01-01 UTC, when it can be represented.
+    #[must_use]
+    pub fn from_micros(micros: i64) -> Option<Self> {
+        DateTime::from_timestamp_micros(micros).map(|at| Self(at.naive_utc()))
+    }
+
+    /// Microseconds since 1970-01-01 UTC.
+    #[must_use]
+    pub fn micros(self) -> i64 {
+        self.0.and_utc().timestamp_micros()
+    }
+
+    /// This moment plus `span`; saturates at the end of time.
+    #[must_use]
+    pub fn after(self, span: Duration) -> Self {
+        chrono::TimeDelta::from_std(span)
+            .ok()
+            .and_then(|delta| self.0.checked_add_signed(delta))
+            .map_or(Self(NaiveDateTime::MAX), Self::from_naive)
+    }
+
+    /// This moment minus `span`; saturates at the beginning of time.
+    #[must_use]
+    pub fn before(self, span: Duration) -> Self {
+        chrono::TimeDelta::from_std(span)
+            .ok()
+            .and_then(|delta| self.0.checked_sub_signed(delta))
+            .map_or(Self(NaiveDateTime::MIN), Self::from_naive)
+    }
+
+    /// The time from `earlier` to this moment, zero when `earlier` is later.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        (self.0 - earlier.0).to_std().unwrap_or_default()
+    }
+
+    /// Reads an ISO 8601 date-time (with or without offset), or a date (midnight).
+    ///
+    /// An offset is converted to UTC; without one the value is taken as UTC.
+    #[must_use]
+    pub fn parse_iso(text: &str) -> Option<Self> {
+        let text = text.trim();
+        if let Ok(at) = DateTime::parse_from_rfc3339(text) {
+            return Some(Self::from_naive(at.naive_utc()));
+        }
+        const ZONED: [&str; 6] = [
+            "%Y-%m-%dT%H:%M:%S%.f%#z",
+            "%Y-%m-%d %H:%M:%S%.f%#z",
+            "%Y-%m-%dT%H:%M%#z",
+            "%Y-%m-%d %H:%M%#z",
+            "%Y-%m-%d %H:%M:%S%.fZ",
+            "%Y-%m-%dT%H:%MZ",
+        ];
+        for format in ZONED {
+            if format.ends_with('Z') {
+                if let Ok(at) = NaiveDateTime::parse_from_str(text, format) {
+                    return Some(Self::from_naive(at));
+                }
+            } else if let Ok(at) = DateTime::parse_from_str(text, format) {
+                return Some(Self::from_naive(at.naive_utc()));
+            }
+        }
+        const NAIVE: [&str; 4] = [
+            "%Y-%m-%dT%H:%M:%S%.f",
+            "%Y-%m-%d %H:%M:%S%.f",
+            "%Y-%m-%dT%H:%M",
+            "%Y-%m-%d %H:%M",
+        ];
+        for format in NAIVE {
+            if let Ok(at) = NaiveDateTime::parse_from_str(text, format) {
+                return Some(Self::from_naive(at));
+            }
+        }
+        let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
+        date.and_hms_opt(0, 0, 0).map(Self)
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.nanosecond() == 0 {
+            write!(f, "{}", self.0.format("%Y-%m-%dT%H:%M:%S"))
+        } else {
+            write!(f, "{}", self.0.format("%Y-%m-%dT%H:%M:%S%.6f"))
+        }
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Where "now" comes from; tests put their own clock here.
+pub trait Clock: Send + Sync + 'static {
+    /// The present moment, cut to microseconds.
+    fn now(&self) -> Timestamp;
+}
+
+/// The machine's clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_naive(Utc::now().naive_utc())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shows_six_digits_or_none() {
+        for (input, shown) in [
+            ("2026-01-02T03:04:05", "2026-01-02T03:04:05"),
+            ("2026-01-02T03:04:05.1Z", "2026-01-02T03:04:05.100000"),
+            ("2026-01-02T03:04:05+01:00", "2026-01-02T02:04:05"),
+            ("2026-01-02 03:04", "2026-01-02T03:04:00"),
+            ("2026-01-02", "2026-01-02T00:00:00"),
+            ("2026-01-02T03:04:05.123456789Z", "2026-01-02T03:04:05.123456"),
+        ] {
+            let parsed = Timestamp::parse_iso(input).map(|at| at.to_string());
+            assert_eq!(parsed.as_deref(), Some(shown), "{input}");
+        }
+        assert_eq!(Timestamp::parse_iso("soon"), None);
+        assert_eq!(Timestamp::parse_iso(""), None);
+    }
+}

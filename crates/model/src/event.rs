@@ -1,0 +1,156 @@
+//! The activity feed and the ordered event log.
+
+use serde_json::Value;
+
+use crate::clock::Timestamp;
+use crate::ids::{ActivityId, AgentId, BoardId, OrganizationId, TaskId, UserId};
+
+/// Names of activity and event types (tasks spec §7, agents spec §8).
+pub mod kind {
+    /// A task was created.
+    pub const TASK_CREATED: &str = "task.created";
+    /// A task changed without changing its status.
+    pub const TASK_UPDATED: &str = "task.updated";
+    /// A task changed its status.
+    pub const TASK_STATUS_CHANGED: &str = "task.status_changed";
+    /// A comment on a task.
+    pub const TASK_COMMENT: &str = "task.comment";
+    /// A task was deleted. Additive: the original says nothing about deletions.
+    pub const TASK_DELETED: &str = "task.deleted";
+    /// An agent checked in.
+    pub const AGENT_HEARTBEAT: &str = "agent.heartbeat";
+    /// An agent was seen or changed. Only in the event log.
+    pub const AGENT_UPDATED: &str = "agent.updated";
+}
+
+/// Where events are counted: each scope has its own gapless sequence, ordered by commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// A board.
+    Board(BoardId),
+    /// An organization, for what concerns no single board.
+    Organization(OrganizationId),
+}
+
+impl Scope {
+    /// The identifier that stands in `events.scope_id`.
+    #[must_use]
+    pub fn id(self) -> uuid::Uuid {
+        match self {
+            Self::Board(id) => id.0,
+            Self::Organization(id) => id.0,
+        }
+    }
+}
+
+/// One row of the activity feed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Activity {
+    /// Identifier.
+    pub id: ActivityId,
+    /// Type, one of [`kind`] or a later area's.
+    pub event_type: String,
+    /// What happened, or the text of a comment.
+    pub message: Option<String>,
+    /// The acting or concerned agent.
+    pub agent_id: Option<AgentId>,
+    /// The acting user.
+    pub user_id: Option<UserId>,
+    /// The task it is about.
+    pub task_id: Option<TaskId>,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+/// An activity to be recorded by the running write transaction.
+#[derive(Clone, Debug)]
+pub struct NewActivity {
+    /// Identifier.
+    pub id: ActivityId,
+    /// Type, one of [`kind`].
+    pub event_type: &'static str,
+    /// What happened, or the text of a comment.
+    pub message: String,
+    /// The acting or concerned agent.
+    pub agent_id: Option<AgentId>,
+    /// The acting user.
+    pub user_id: Option<UserId>,
+    /// The task it is about.
+    pub task_id: Option<TaskId>,
+    /// Structured facts such as the old and the new status.
+    pub data: Option<Value>,
+    /// The task named in the event log when the row itself may not name it, because the task is gone.
+    pub event_task_id: Option<TaskId>,
+}
+
+impl NewActivity {
+    /// An activity without actor.
+    #[must_use]
+    pub fn new(event_type: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            id: ActivityId::generate(),
+            event_type,
+            message: message.into(),
+            agent_id: None,
+            user_id: None,
+            task_id: None,
+            data: None,
+            event_task_id: None,
+        }
+    }
+
+    /// About `task`.
+    #[must_use]
+    pub fn task(mut self, task: TaskId) -> Self {
+        self.task_id = Some(task);
+        self.event_task_id = Some(task);
+        self
+    }
+
+    /// About a task that this transaction deletes: named in the log, not in the feed row.
+    #[must_use]
+    pub fn deleted_task(mut self, task: TaskId) -> Self {
+        self.event_task_id = Some(task);
+        self
+    }
+
+    /// By `agent`.
+    #[must_use]
+    pub fn agent(mut self, agent: Option<AgentId>) -> Self {
+        self.agent_id = agent;
+        self
+    }
+
+    /// By `user`.
+    #[must_use]
+    pub fn user(mut self, user: Option<UserId>) -> Self {
+        self.user_id = user;
+        self
+    }
+
+    /// With structured facts.
+    #[must_use]
+    pub fn data(mut self, data: Value) -> Self {
+        self.data = Some(data);
+        self
+    }
+}
+
+/// One entry of the event log as a stream reads it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// Position in the scope, from 1, without gaps.
+    pub seq: i64,
+    /// Type, one of [`kind`].
+    pub kind: String,
+    /// The activity it belongs to.
+    pub activity_id: Option<ActivityId>,
+    /// The task it is about, also when that is gone.
+    pub task_id: Option<TaskId>,
+    /// The acting agent.
+    pub agent_id: Option<AgentId>,
+    /// The text of the activity; none when the row is gone.
+    pub message: Option<String>,
+    /// When.
+    pub created_at: Timestamp,
+}
