@@ -115,7 +115,9 @@ pub fn agent_reach(
     match agent.board_id {
         Some(own) if own == board && organization == board_organization => AgentReach::Allowed,
         Some(_) if organization == board_organization => AgentReach::OtherBoard,
-        None if organization == board_organization && board_gateway == Some(agent.gateway_id) => AgentReach::Allowed,
+        None if organization == board_organization && board_gateway == Some(agent.gateway_id) => {
+            AgentReach::Allowed
+        }
         _ => AgentReach::Unknown,
     }
 }

@@ -88,12 +88,8 @@ impl Timestamp {
                 return Some(Self::from_naive(at.naive_utc()));
             }
         }
-        const NAIVE: [&str; 4] = [
-            "%Y-%m-%dT%H:%M:%S%.f",
-            "%Y-%m-%d %H:%M:%S%.f",
-            "%Y-%m-%dT%H:%M",
-            "%Y-%m-%d %H:%M",
-        ];
+        const NAIVE: [&str; 4] =
+            ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"];
         for format in NAIVE {
             if let Ok(at) = NaiveDateTime::parse_from_str(text, format) {
                 return Some(Self::from_naive(at));
