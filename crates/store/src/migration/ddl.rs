@@ -161,23 +161,27 @@ impl Table {
     }
 
     /// An index, named after its table and terms. A term is a column, an expression, or either with ` DESC`.
-    pub(super) fn index(mut self, terms: &[&str]) -> Self {
+    pub(super) fn index(self, terms: &[&str]) -> Self {
         let name = index_name(self.name, terms);
-        self.indexes.push(format!("CREATE INDEX {name} ON {} ({})", self.name, terms.join(", ")));
-        self
+        self.named_index(&name, terms)
     }
 
-    /// An index over the rows that meet `condition`.
+    /// A named index over the rows that meet `condition`.
     ///
     /// A query uses it only if the planner sees the condition in the query's text: `IS NULL` and comparisons of the
     /// indexed column imply `IS NOT NULL`, but a bound parameter proves nothing about a literal.
-    pub(super) fn index_where(self, terms: &[&str], condition: &str) -> Self {
-        self.index(terms).restrict_last_index(condition)
+    pub(super) fn index_where(self, name: &str, terms: &[&str], condition: &str) -> Self {
+        self.named_index(name, terms).restrict_last_index(condition)
     }
 
     /// An index on a column that is mostly null: it costs nothing for the rows without a value.
     pub(super) fn sparse_index(self, column: &'static str) -> Self {
-        self.index_where(&[column], &format!("{column} IS NOT NULL"))
+        self.index(&[column]).restrict_last_index(&format!("{column} IS NOT NULL"))
+    }
+
+    fn named_index(mut self, name: &str, terms: &[&str]) -> Self {
+        self.indexes.push(format!("CREATE INDEX {name} ON {} ({})", self.name, terms.join(", ")));
+        self
     }
 
     fn restrict_last_index(mut self, condition: &str) -> Self {

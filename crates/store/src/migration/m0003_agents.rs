@@ -65,5 +65,9 @@ fn with_indexes(agents: Table) -> Table {
         .sparse_index("provision_confirm_token_hash")
         .sparse_index("delete_confirm_token_hash")
         // What the check-in reconciler scans.
-        .index_where(&["checkin_deadline_at", "id"], "checkin_deadline_at IS NOT NULL")
+        .index_where(
+            "ix_agents_checkin_due",
+            &["checkin_deadline_at", "id"],
+            "checkin_deadline_at IS NOT NULL",
+        )
 }

@@ -25,7 +25,11 @@ fn activity_events() -> Table {
         .index(&["organization_id", "created_at", "id"])
         .index(&["board_id", "created_at", "id"])
         // The comment feed across boards; its query must spell the type out.
-        .index_where(&["board_id", "created_at", "id"], "event_type = 'task.comment'")
+        .index_where(
+            "ix_activity_events_board_comments",
+            &["board_id", "created_at", "id"],
+            "event_type = 'task.comment'",
+        )
         .index(&["task_id", "event_type", "created_at", "id"])
         .index(&["agent_id", "created_at", "id"])
         .index(&["event_type", "created_at"])

@@ -56,8 +56,8 @@ fn jobs() -> Table {
         .text_null("request_id")
         .created_and_updated()
         .unique("uq_jobs_dedup_key", &["dedup_key"])
-        .index_where(&["run_at", "id"], "dead_at IS NULL")
-        .index_where(&["dead_at", "id"], "dead_at IS NOT NULL")
+        .index_where("ix_jobs_claimable", &["run_at", "id"], "dead_at IS NULL")
+        .index_where("ix_jobs_dead", &["dead_at", "id"], "dead_at IS NOT NULL")
         .sparse_index("organization_id")
         .sparse_index("board_id")
 }

@@ -18,6 +18,8 @@ mod m0009_onboarding;
 mod m0010_log;
 mod m0011_tokens;
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use sea_orm_migration::async_trait::async_trait;
 use sea_orm_migration::sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode,
@@ -29,6 +31,22 @@ use ddl::Table;
 
 /// The key of the PostgreSQL advisory lock under which migrations run. Any number does; it spells `mcmigrat`.
 const ADVISORY_LOCK: i64 = i64::from_be_bytes(*b"mcmigrat");
+
+/// The text of every file the schema is made from; see [`fingerprint`].
+const SOURCES: [&str; 12] = [
+    include_str!("ddl.rs"),
+    include_str!("m0001_identity.rs"),
+    include_str!("m0002_boards.rs"),
+    include_str!("m0003_agents.rs"),
+    include_str!("m0004_tasks.rs"),
+    include_str!("m0005_governance.rs"),
+    include_str!("m0006_activity.rs"),
+    include_str!("m0007_webhooks.rs"),
+    include_str!("m0008_skills.rs"),
+    include_str!("m0009_onboarding.rs"),
+    include_str!("m0010_log.rs"),
+    include_str!("m0011_tokens.rs"),
+];
 
 /// All migrations, in the order they apply.
 #[derive(Debug)]
@@ -116,4 +134,39 @@ async fn begin_exclusive(db: &DatabaseConnection) -> Result<DatabaseTransaction,
 pub async fn pending(db: &DatabaseConnection) -> Result<usize, DbErr> {
     let pending = Migrator::get_pending_migrations_read_only(db).await?;
     Ok(pending.len())
+}
+
+/// Sixteen hexadecimal digits that change whenever a migration does, also one that has not shipped yet: the name
+/// under which tests keep a migrated template database.
+#[must_use]
+pub fn fingerprint() -> String {
+    let mut hasher = DefaultHasher::new();
+    SOURCES.hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fingerprint_covers_every_file_of_the_set() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/migration");
+        for entry in std::fs::read_dir(folder).expect("the sources are there when tests run") {
+            let path = entry.expect("the folder can be listed").path();
+            if path.ends_with("mod.rs") {
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).expect("a source file is text");
+            assert!(SOURCES.contains(&text.as_str()), "{} is not in SOURCES", path.display());
+        }
+    }
+
+    #[test]
+    fn migrations_are_numbered_in_order() {
+        let names: Vec<String> = Migrator::migrations().iter().map(|m| m.name().to_owned()).collect();
+        for (index, name) in names.iter().enumerate() {
+            assert!(name.starts_with(&format!("m{:04}_", index + 1)), "{name} is out of order");
+        }
+    }
 }
