@@ -1,0 +1,123 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::config::variables::variables;
+use crate::config::{Effective, Rejected, Settings, Sources, load};
+
+/// Runs a fleet of AI agents for a team: boards, tasks, approvals, live updates.
+///
+/// Without a command the server starts. Settings come from flags, the environment, `.env` and `backend/.env`, in this
+/// order; `mission-control serve --help` lists them.
+#[derive(Debug, Parser)]
+#[command(name = "mission-control", version, max_term_width = 110, args_override_self = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the program does.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start the server (this is what happens without a command).
+    Serve(Box<Settings>),
+    /// Bring the database to the newest schema and exit.
+    Migrate(Box<Settings>),
+    /// Check all settings and show the values in effect, secrets hidden.
+    Doctor(Box<DoctorCommand>),
+    /// Print the OpenAPI document of this version.
+    Openapi,
+    /// Print the reference of all settings.
+    Config(ConfigCommand),
+}
+
+/// Options of `doctor`.
+#[derive(Args, Debug)]
+pub struct DoctorCommand {
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    pub json: bool,
+    /// What is checked.
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+/// Options of `config`.
+#[derive(Args, Debug)]
+pub struct ConfigCommand {
+    /// As the Markdown page docs/configuration.md; the only form there is.
+    #[arg(long, required = true)]
+    pub markdown: bool,
+}
+
+impl Command {
+    /// The settings, when this command needs any.
+    #[must_use]
+    pub fn settings(&self) -> Option<&Settings> {
+        match self {
+            Self::Serve(settings) | Self::Migrate(settings) => Some(settings),
+            Self::Doctor(doctor) => Some(&doctor.settings),
+            Self::Openapi | Self::Config(_) => None,
+        }
+    }
+}
+
+/// A checked command.
+#[derive(Debug)]
+pub struct Invocation {
+    /// What to do, with what settings.
+    pub command: Command,
+    /// The values in effect; empty when the command needs none.
+    pub effective: Vec<Effective>,
+}
+
+/// Reads the command line (`arguments` starts with the program's name) together with `environment` and the `.env`
+/// files below `folder`.
+///
+/// # Errors
+/// When the command line is wrong or asks for help, or a setting stops the start.
+pub fn read(
+    arguments: impl IntoIterator<Item = OsString>,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+    folder: &Path,
+) -> Result<Invocation, Rejected> {
+    let mut arguments: Vec<OsString> = arguments.into_iter().collect();
+    add_default_command(&mut arguments);
+    let mut sources = Sources::default();
+    if takes_settings(&arguments) {
+        let known: Vec<String> = variables().into_iter().map(|variable| variable.name).collect();
+        sources = Sources::read(folder, environment, &known).map_err(Rejected::Faults)?;
+        arguments = load::with_sources(&arguments, &sources);
+    }
+    let matches =
+        Cli::command().try_get_matches_from(arguments).map_err(|error| load::explain(error, &sources))?;
+    let cli = Cli::from_arg_matches(&matches).map_err(|error| Rejected::Usage(Box::new(error)))?;
+    let mut effective = Vec::new();
+    if let (Some(settings), Some((_, matches))) = (cli.command.settings(), matches.subcommand()) {
+        load::check(settings, &sources).map_err(Rejected::Faults)?;
+        effective = load::effective(settings, matches, &sources);
+    }
+    Ok(Invocation { command: cli.command, effective })
+}
+
+/// `mission-control --port 9000` means `mission-control serve --port 9000`.
+fn add_default_command(arguments: &mut Vec<OsString>) {
+    const OF_THE_PROGRAM: [&str; 4] = ["-h", "--help", "-V", "--version"];
+    let first = arguments.get(1).and_then(|argument| argument.to_str());
+    let is_missing = first.is_none_or(|first| first.starts_with('-') && !OF_THE_PROGRAM.contains(&first));
+    if is_missing {
+        arguments.insert(arguments.len().min(1), "serve".into());
+    }
+}
+
+/// Whether the named sub-command has the flags of the settings.
+fn takes_settings(arguments: &[OsString]) -> bool {
+    let Some(name) = arguments.get(1).and_then(|argument| argument.to_str()) else { return false };
+    Cli::command()
+        .find_subcommand(name)
+        .is_some_and(|command| command.get_arguments().any(|argument| argument.get_id() == "database_url"))
+}

@@ -1,0 +1,280 @@
+//! One parser per kind of value. Each says what is wrong and what to set instead.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use axum::http::{HeaderValue, Uri};
+use secrecy::SecretString;
+
+use super::refusal::Refusal;
+
+/// Texts that people leave in `LOCAL_AUTH_TOKEN` when they copy an example (platform spec §8).
+const PLACEHOLDERS: [&str; 4] = ["change-me", "changeme", "replace-me", "replace-with-strong-random-token"];
+/// The shortest local token, in characters after trimming (platform spec §8).
+const MIN_LOCAL_TOKEN: usize = 50;
+/// The longest duration a variable may name, in seconds: one day.
+const MAX_SECONDS: f64 = 86_400.0;
+
+type Parsed<T> = Result<T, Refusal>;
+
+/// `true/t/yes/y/on/1` or `false/f/no/n/off/0` in any case, without blanks around it.
+///
+/// # Errors
+/// For any other text, the empty one included.
+pub fn boolean(text: &str) -> Parsed<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "t" | "yes" | "y" | "on" | "1" => Ok(true),
+        "false" | "f" | "no" | "n" | "off" | "0" => Ok(false),
+        _ => Err(Refusal::new("is not a yes-or-no value", "set it to true or false, or remove it")),
+    }
+}
+
+/// A whole number of 0 or more.
+///
+/// # Errors
+/// When it is negative, has a fraction, or is larger than 2^63-1.
+pub fn count(text: &str) -> Parsed<u64> {
+    let refusal =
+        || Refusal::new("is not a whole number of 0 or more", "set it to digits only, such as 1000");
+    let number: i64 = text.trim().parse().map_err(|_| refusal())?;
+    u64::try_from(number).map_err(|_| refusal())
+}
+
+/// A whole number of 1 or more.
+///
+/// # Errors
+/// As [`count`], and for 0.
+pub fn positive(text: &str) -> Parsed<u64> {
+    match count(text) {
+        Ok(number) if number > 0 => Ok(number),
+        _ => {
+            Err(Refusal::new("is not a whole number of 1 or more", "set it to digits only, such as 1048576"))
+        }
+    }
+}
+
+/// A TCP port; 0 asks the system for a free one.
+///
+/// # Errors
+/// When it is not a number from 0 to 65535.
+pub fn port(text: &str) -> Parsed<u16> {
+    text.trim().parse().map_err(|_| {
+        Refusal::new(
+            "is not a port",
+            "set it to a number from 1 to 65535 such as 8000, or to 0 for any free port",
+        )
+    })
+}
+
+/// A host name or IP address to listen on; brackets around IPv6 are dropped.
+///
+/// # Errors
+/// When it is blank or has characters no host name has.
+pub fn host(text: &str) -> Parsed<String> {
+    let trimmed = text.trim();
+    let bare = trimmed.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(trimmed);
+    let is_name =
+        !bare.is_empty() && bare.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'));
+    if is_name || bare.parse::<IpAddr>().is_ok() {
+        return Ok(bare.to_owned());
+    }
+    Err(Refusal::new(
+        "is not an address to listen on",
+        "set it to 127.0.0.1 for this machine only, or to 0.0.0.0 for every network",
+    ))
+}
+
+/// A number of seconds from 0 to one day; fractions are allowed.
+///
+/// # Errors
+/// When it is not such a number.
+pub fn seconds(text: &str) -> Parsed<Duration> {
+    let number: f64 = text.trim().parse().unwrap_or(f64::NAN);
+    if (0.0..=MAX_SECONDS).contains(&number) {
+        return Ok(Duration::from_secs_f64(number));
+    }
+    Err(Refusal::new("is not a number of seconds from 0 to 86400", "set it to a number such as 10 or 2.5"))
+}
+
+/// As [`seconds`], above 0: a time-out of nothing would refuse every request.
+///
+/// # Errors
+/// When it is not such a number.
+pub fn timeout(text: &str) -> Parsed<Duration> {
+    match seconds(text) {
+        Ok(span) if !span.is_zero() => Ok(span),
+        _ => Err(Refusal::new(
+            "is not a number of seconds above 0, up to 86400",
+            "set it to a number such as 15",
+        )),
+    }
+}
+
+/// Any text that is not blank; kept as it is.
+///
+/// # Errors
+/// When it is blank.
+pub fn text(text: &str) -> Parsed<String> {
+    if text.trim().is_empty() {
+        return Err(Refusal::new("is blank", "set it to a value, or remove the line to use the default"));
+    }
+    Ok(text.to_owned())
+}
+
+/// A header's value, trimmed; blank switches the header off.
+///
+/// # Errors
+/// When it has characters a header cannot carry.
+pub fn header(text: &str) -> Parsed<String> {
+    let trimmed = text.trim();
+    match HeaderValue::from_str(trimmed) {
+        Ok(_) => Ok(trimmed.to_owned()),
+        Err(_) => Err(Refusal::new(
+            "has a character that an HTTP header cannot carry",
+            "use visible ASCII characters, or set it blank to switch the header off",
+        )),
+    }
+}
+
+/// A comma-separated list; entries are trimmed, empty ones dropped.
+///
+/// # Errors
+/// Never; the type is what clap asks for.
+pub fn list(text: &str) -> Parsed<List> {
+    Ok(List(text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect()))
+}
+
+/// A comma-separated list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct List(pub Vec<String>);
+
+/// A secret, kept out of every log and report.
+///
+/// # Errors
+/// Never; the type is what clap asks for.
+pub fn secret(text: &str) -> Parsed<SecretString> {
+    Ok(SecretString::from(text))
+}
+
+/// The token of local mode, trimmed.
+///
+/// # Errors
+/// When it is shorter than 50 characters or a placeholder.
+pub fn local_token(text: &str) -> Parsed<SecretString> {
+    let trimmed = text.trim();
+    let fix = "set it to 50 characters or more, for example the output of `openssl rand -hex 32`, \
+               or remove it: the server then makes one";
+    if PLACEHOLDERS.contains(&trimmed.to_ascii_lowercase().as_str()) {
+        return Err(Refusal::new("is still the placeholder of an example file", fix));
+    }
+    if trimmed.chars().count() < MIN_LOCAL_TOKEN {
+        return Err(Refusal::new("is shorter than 50 characters", fix));
+    }
+    Ok(SecretString::from(trimmed))
+}
+
+/// The public URL, trimmed and without trailing slashes.
+///
+/// # Errors
+/// When it is not an absolute http or https URL with a host, or has a query or fragment.
+pub fn base_url(text: &str) -> Parsed<String> {
+    let refusal = || {
+        Refusal::new(
+            "is not an http or https URL with a host",
+            "set it to the address under which agents reach this server, such as https://mission.example.com",
+        )
+    };
+    let trimmed = text.trim().trim_end_matches('/');
+    let uri: Uri = trimmed.parse().map_err(|_| refusal())?;
+    let scheme = uri.scheme_str().unwrap_or_default();
+    let is_web = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
+    let has_host = uri.host().is_some_and(|host| !host.is_empty());
+    if is_web && has_host && uri.query().is_none() && !trimmed.contains('#') {
+        Ok(trimmed.to_owned())
+    } else {
+        Err(refusal())
+    }
+}
+
+/// Who signs people in (platform spec §9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthMode {
+    /// One token, one user.
+    Local,
+    /// Session tokens of Clerk.
+    Clerk,
+}
+
+/// `local` or `clerk`, in lower case.
+///
+/// # Errors
+/// For any other text.
+pub fn auth_mode(text: &str) -> Parsed<AuthMode> {
+    match text {
+        "local" => Ok(AuthMode::Local),
+        "clerk" => Ok(AuthMode::Clerk),
+        _ => Err(Refusal::new(
+            "is neither local nor clerk",
+            "set it to local (one token for the whole server)",
+        )),
+    }
+}
+
+/// Where attempts are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RateLimitBackend {
+    /// In this process.
+    Memory,
+    /// In a Redis shared by all processes.
+    Redis,
+}
+
+/// `memory` or `redis`, in lower case.
+///
+/// # Errors
+/// For any other text.
+pub fn rate_limit_backend(text: &str) -> Parsed<RateLimitBackend> {
+    match text {
+        "memory" => Ok(RateLimitBackend::Memory),
+        "redis" => Ok(RateLimitBackend::Redis),
+        _ => Err(Refusal::new(
+            "is neither memory nor redis",
+            "set it to memory, or to redis when several nodes run",
+        )),
+    }
+}
+
+/// A limit on attempts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attempts {
+    /// No limit.
+    Unlimited,
+    /// At most `max` attempts in any `window`.
+    AtMost {
+        /// How many attempts fit in the window, 1 to 1,000,000.
+        max: u32,
+        /// The sliding window, in whole seconds, 1 to 1,000,000.
+        window: Duration,
+    },
+}
+
+/// `MAX/SECONDS`, or `0` for no limit.
+///
+/// # Errors
+/// For any other text, and when either number is 0 or above 1,000,000.
+pub fn attempts(text: &str) -> Parsed<Attempts> {
+    const LARGEST: u32 = 1_000_000;
+    let text = text.trim();
+    if text == "0" {
+        return Ok(Attempts::Unlimited);
+    }
+    let number = |part: &str| part.trim().parse::<u32>().ok().filter(|number| (1..=LARGEST).contains(number));
+    let parts = text.split_once('/').and_then(|(max, window)| Some((number(max)?, number(window)?)));
+    match parts {
+        Some((max, window)) => Ok(Attempts::AtMost { max, window: Duration::from_secs(window.into()) }),
+        None => Err(Refusal::new(
+            "is not of the form ATTEMPTS/SECONDS",
+            "set it to two numbers such as 20/60, or to 0 to switch the limit off",
+        )),
+    }
+}

@@ -1,0 +1,2 @@
+//! The `mission-control` program.
+fn main() {}
