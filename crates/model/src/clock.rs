@@ -122,6 +122,15 @@ impl Serialize for Timestamp {
     }
 }
 
+/// A random part of `ceiling`, so that rivals who back off do not meet again.
+#[must_use]
+pub fn jitter(ceiling: Duration) -> Duration {
+    let mut raw = [0_u8; 4];
+    // Without randomness all rivals wait the full time: slower, not wrong.
+    let share = getrandom::fill(&mut raw).map_or(u32::MAX, |()| u32::from_le_bytes(raw));
+    ceiling.mul_f64(f64::from(share) / f64::from(u32::MAX))
+}
+
 /// Where "now" comes from; tests put their own clock here.
 pub trait Clock: Send + Sync + 'static {
     /// The present moment, cut to microseconds.

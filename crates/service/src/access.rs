@@ -1,0 +1,259 @@
+//! Proofs of access. A value of these types exists only after the check that its name says; the functions of this
+//! crate take them as arguments, so an unchecked call does not compile.
+
+use mc_model::access::{AgentKind, AgentReach, BoardNeed, agent_reach};
+use mc_model::agent::Agent;
+use mc_model::board::Board;
+use mc_model::ids::{AgentId, BoardId, OrganizationId, TaskId, UserId};
+use mc_model::organization::Member;
+use mc_model::task::{Mover, Task};
+use mc_model::user::User;
+use mc_model::{Error, Result};
+use mc_store as store;
+
+use crate::Services;
+
+/// An authenticated person with the membership of the active organization.
+#[derive(Clone, Debug)]
+pub struct UserSession {
+    pub(crate) user: User,
+    pub(crate) member: Member,
+}
+
+impl UserSession {
+    /// The account.
+    #[must_use]
+    pub fn user(&self) -> &User {
+        &self.user
+    }
+
+    /// The membership of the active organization.
+    #[must_use]
+    pub fn member(&self) -> &Member {
+        &self.member
+    }
+}
+
+/// An authenticated agent with the organization of its gateway.
+#[derive(Clone, Debug)]
+pub struct AgentSession {
+    pub(crate) agent: Agent,
+    pub(crate) organization_id: OrganizationId,
+}
+
+impl AgentSession {
+    /// The agent.
+    #[must_use]
+    pub fn agent(&self) -> &Agent {
+        &self.agent
+    }
+}
+
+/// Who makes a request.
+#[derive(Clone, Debug)]
+pub enum Actor {
+    /// A person.
+    User(UserSession),
+    /// An agent.
+    Agent(AgentSession),
+}
+
+impl Actor {
+    pub(crate) fn agent_id(&self) -> Option<AgentId> {
+        match self {
+            Self::User(_) => None,
+            Self::Agent(session) => Some(session.agent.id),
+        }
+    }
+
+    pub(crate) fn user_id(&self) -> Option<UserId> {
+        match self {
+            Self::User(session) => Some(session.user.id),
+            Self::Agent(_) => None,
+        }
+    }
+
+    pub(crate) fn mover(&self) -> Mover {
+        match self {
+            Self::User(_) => Mover::User,
+            Self::Agent(session) => match session.agent.kind() {
+                AgentKind::Lead => Mover::Lead(session.agent.id),
+                AgentKind::Worker | AgentKind::Main => Mover::Worker(session.agent.id),
+            },
+        }
+    }
+}
+
+/// The caller may read the board.
+#[derive(Clone, Debug)]
+pub struct BoardReader {
+    pub(crate) actor: Actor,
+    pub(crate) board: Board,
+}
+
+/// The caller may write the board.
+#[derive(Clone, Debug)]
+pub struct BoardWriter(pub(crate) BoardReader);
+
+/// The caller is the lead of the board.
+#[derive(Clone, Debug)]
+pub struct BoardLead {
+    pub(crate) session: AgentSession,
+    pub(crate) board: Board,
+}
+
+/// The caller may read the task.
+#[derive(Clone, Debug)]
+pub struct TaskReader {
+    pub(crate) on: BoardReader,
+    pub(crate) task: Task,
+}
+
+/// The caller may change the task, as far as its role goes.
+#[derive(Clone, Debug)]
+pub struct TaskWriter(pub(crate) TaskReader);
+
+/// The caller may delete the task: a person with write access or the lead of its board.
+#[derive(Clone, Debug)]
+pub struct TaskOwner(pub(crate) TaskReader);
+
+impl BoardReader {
+    /// The board.
+    #[must_use]
+    pub fn board(&self) -> &Board {
+        &self.board
+    }
+}
+
+impl BoardWriter {
+    /// The board.
+    #[must_use]
+    pub fn board(&self) -> &Board {
+        &self.0.board
+    }
+}
+
+impl Services {
+    /// Proves that `actor` may read the board.
+    ///
+    /// # Errors
+    /// 404 for a board that does not exist in the caller's world, 403 without a grant.
+    pub async fn board_reader(&self, actor: Actor, board: BoardId) -> Result<BoardReader> {
+        self.on_board(actor, board, BoardNeed::Read).await
+    }
+
+    /// Proves that `actor` may write the board.
+    ///
+    /// # Errors
+    /// As [`Services::board_reader`].
+    pub async fn board_writer(&self, actor: Actor, board: BoardId) -> Result<BoardWriter> {
+        self.on_board(actor, board, BoardNeed::Write).await.map(BoardWriter)
+    }
+
+    /// Proves that the agent leads the board.
+    ///
+    /// # Errors
+    /// As [`Services::board_reader`]; 403 for an agent that is no lead.
+    pub async fn board_lead(&self, session: AgentSession, board: BoardId) -> Result<BoardLead> {
+        let reader = self.on_board(Actor::Agent(session.clone()), board, BoardNeed::Write).await?;
+        if session.agent.kind() != AgentKind::Lead {
+            return Err(Error::forbidden("Only the lead of the board may do this."));
+        }
+        Ok(BoardLead { session, board: reader.board })
+    }
+
+    /// Proves that `actor` may read the task on the board; `task` is asked for after the board was reached.
+    ///
+    /// # Errors
+    /// As [`Services::board_reader`]; what `task` returns; 404 when the task is not on the board.
+    pub async fn task_reader(
+        &self,
+        actor: Actor,
+        board: BoardId,
+        task: impl FnOnce() -> Result<TaskId>,
+    ) -> Result<TaskReader> {
+        let on = self.on_board(actor, board, BoardNeed::Read).await?;
+        let task = store::tasks::on_board(self.store.reader(), board, task()?).await?;
+        let task = task.ok_or_else(|| Error::not_found("There is no such task on this board."))?;
+        Ok(TaskReader { on, task })
+    }
+
+    /// Proves that `actor` may change the task.
+    ///
+    /// # Errors
+    /// As [`Services::task_reader`]; 403 for a person who may only read the board.
+    pub async fn task_writer(
+        &self,
+        actor: Actor,
+        board: BoardId,
+        task: impl FnOnce() -> Result<TaskId>,
+    ) -> Result<TaskWriter> {
+        let reader = self.task_reader(actor.clone(), board, task).await?;
+        self.on_board(actor, board, BoardNeed::Write).await?;
+        Ok(TaskWriter(reader))
+    }
+
+    /// Proves that `actor` may delete the task.
+    ///
+    /// # Errors
+    /// As [`Services::task_writer`]; 403 for an agent that is no lead.
+    pub async fn task_owner(
+        &self,
+        actor: Actor,
+        board: BoardId,
+        task: impl FnOnce() -> Result<TaskId>,
+    ) -> Result<TaskOwner> {
+        let TaskWriter(reader) = self.task_writer(actor, board, task).await?;
+        match reader.on.actor.mover() {
+            Mover::User | Mover::Lead(_) => Ok(TaskOwner(reader)),
+            Mover::Worker(_) => Err(Error::forbidden("Only the lead of the board may delete its tasks.")),
+        }
+    }
+
+    async fn on_board(&self, actor: Actor, board: BoardId, need: BoardNeed) -> Result<BoardReader> {
+        let board = match &actor {
+            Actor::User(session) => self.board_of_user(session.user.id, board, need).await?,
+            Actor::Agent(session) => self.board_of_agent(session, board).await?,
+        };
+        Ok(BoardReader { actor, board })
+    }
+
+    async fn board_of_user(&self, user: UserId, board: BoardId, need: BoardNeed) -> Result<Board> {
+        let found = store::access::board_for_user(self.store.reader(), board, user).await?;
+        let found = found.ok_or_else(no_such_board)?;
+        let grant = found
+            .grant
+            .ok_or_else(|| Error::forbidden("You are not a member of this board's organization."))?;
+        if grant.allows(need) {
+            return Ok(found.board);
+        }
+        Err(Error::forbidden(match need {
+            BoardNeed::Read => {
+                "You have no access to this board. Ask an admin of the organization for a grant."
+            }
+            BoardNeed::Write => {
+                "You may not change this board. Ask an admin of the organization for write access."
+            }
+        }))
+    }
+
+    async fn board_of_agent(&self, session: &AgentSession, board: BoardId) -> Result<Board> {
+        let found = store::access::board(self.store.reader(), board).await?.ok_or_else(no_such_board)?;
+        let reach = agent_reach(
+            &session.agent,
+            session.organization_id,
+            board,
+            found.organization_id,
+            found.gateway_id,
+        );
+        match reach {
+            AgentReach::Allowed => Ok(found),
+            AgentReach::OtherBoard => Err(Error::forbidden("This agent works on another board.")),
+            AgentReach::Unknown => Err(no_such_board()),
+        }
+    }
+}
+
+fn no_such_board() -> Error {
+    Error::not_found("There is no such board.")
+}

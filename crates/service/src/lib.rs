@@ -1,0 +1,90 @@
+//! The use cases of Mission Control.
+//!
+//! A function here takes a proof of access from [`access`], does one thing in one write transaction and returns
+//! model types. It knows neither HTTP nor SQL.
+
+pub mod access;
+pub mod agents;
+pub mod auth;
+pub mod boards;
+pub mod demo;
+pub mod events;
+pub mod jobs;
+pub mod notices;
+pub mod organizations;
+pub mod streams;
+pub mod tasks;
+pub mod users;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mc_model::Result;
+use mc_store::Store;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use auth::UserAuth;
+use events::Hub;
+use streams::BoardFeeds;
+
+/// Everything a request needs. Cheap to clone.
+#[derive(Clone)]
+pub struct Services {
+    pub(crate) store: Store,
+    pub(crate) users: Arc<UserAuth>,
+    pub(crate) hub: Hub,
+    pub(crate) feeds: BoardFeeds,
+    shutdown: CancellationToken,
+    tracker: TaskTracker,
+}
+
+impl Services {
+    /// Starts the services on an open, migrated store. `shutdown` ends all streams and background work.
+    #[must_use]
+    pub fn start(store: Store, users: UserAuth, shutdown: CancellationToken) -> Self {
+        let (hub, tracker) = (Hub::default(), TaskTracker::new());
+        store.listen(Arc::new(hub.clone()));
+        let feeds = BoardFeeds::new(store.clone(), hub.clone(), shutdown.clone(), tracker.clone());
+        Self { store, users: Arc::new(users), hub, feeds, shutdown, tracker }
+    }
+
+    /// Ends with the process: streams and workers stop when it is cancelled.
+    #[must_use]
+    pub fn shutdown(&self) -> &CancellationToken {
+        &self.shutdown
+    }
+
+    /// Waits until all background work has stopped after [`Services::shutdown`] was cancelled.
+    pub async fn stopped(&self) {
+        self.tracker.close();
+        self.tracker.wait().await;
+    }
+
+    /// The present moment, as it is written to the database.
+    #[must_use]
+    pub fn now(&self) -> mc_model::Timestamp {
+        self.store.clock().now()
+    }
+
+    /// Whether the database answers within two seconds.
+    ///
+    /// # Errors
+    /// 503 when it does not.
+    pub async fn ready(&self) -> Result<()> {
+        self.store.ping(Duration::from_secs(2)).await
+    }
+}
+
+/// What a use case must know of the request beside the caller.
+#[derive(Clone, Debug, Default)]
+pub struct RequestContext {
+    /// The request id, kept with the activities and jobs that the request causes.
+    pub request_id: Option<Arc<str>>,
+}
+
+impl RequestContext {
+    pub(crate) fn id(&self) -> Option<&str> {
+        self.request_id.as_deref()
+    }
+}

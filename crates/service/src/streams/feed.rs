@@ -1,0 +1,210 @@
+//! The pump of a board and the streams that follow it.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use mc_model::event::Scope;
+use mc_model::ids::BoardId;
+use mc_model::{Error, Result};
+use mc_store::{self as store, Reader, Store};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::Start;
+use super::task_events::{self, TaskEvent};
+use crate::Services;
+use crate::access::BoardReader;
+use crate::events::{Hub, Subscription};
+
+/// How many events a pump keeps; who is further back reads the database.
+const KEPT: usize = 512;
+/// How many log entries are read at once.
+const SLICE: u32 = 200;
+/// How long a pump trusts the absence of hints.
+const TIMER: Duration = Duration::from_secs(3);
+
+/// The pumps of all boards that are being watched.
+#[derive(Clone)]
+pub struct BoardFeeds {
+    store: Store,
+    hub: Hub,
+    shutdown: CancellationToken,
+    tracker: TaskTracker,
+    feeds: Arc<Mutex<HashMap<BoardId, Weak<Feed>>>>,
+}
+
+/// What a pump holds. It ends when the last stream lets go of it.
+struct Feed {
+    kept: Mutex<Kept>,
+    /// The log position up to which the pump has read.
+    head: watch::Sender<i64>,
+}
+
+/// The newest events, and the position after which they are complete.
+struct Kept {
+    complete_after: i64,
+    events: VecDeque<Arc<TaskEvent>>,
+}
+
+impl BoardFeeds {
+    pub(crate) fn new(store: Store, hub: Hub, shutdown: CancellationToken, tracker: TaskTracker) -> Self {
+        Self { store, hub, shutdown, tracker, feeds: Arc::default() }
+    }
+
+    async fn follow(&self, board: BoardId, start: Start) -> Result<TaskStream> {
+        let reader = self.store.reader().clone();
+        let feed = self.feed(board).await?;
+        let scope = Scope::Board(board);
+        let position = match start {
+            Start::Now => Some(feed.position()),
+            Start::Since(moment) => store::events::position_at(&reader, scope, moment).await?,
+            Start::After(seq) => Some(seq.max(0)),
+        };
+        let position = position.ok_or_else(|| Error::not_found("There is no such board."))?;
+        let head = feed.head.subscribe();
+        Ok(TaskStream { board, reader, position, head, feed, shutdown: self.shutdown.clone() })
+    }
+
+    /// The feed of the board; the first who asks starts its pump.
+    async fn feed(&self, board: BoardId) -> Result<Arc<Feed>> {
+        if let Some(feed) = self.running(board) {
+            return Ok(feed);
+        }
+        let subscription = self.hub.subscribe(Scope::Board(board));
+        let head = store::events::head(self.store.reader(), Scope::Board(board)).await?;
+        let head = head.ok_or_else(|| Error::not_found("There is no such board."))?;
+        let mut feeds = self.feeds.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(feed) = feeds.get(&board).and_then(Weak::upgrade) {
+            return Ok(feed);
+        }
+        let kept = Mutex::new(Kept { complete_after: head, events: VecDeque::new() });
+        let feed = Arc::new(Feed { kept, head: watch::Sender::new(head) });
+        feeds.retain(|_, feed| feed.strong_count() > 0);
+        feeds.insert(board, Arc::downgrade(&feed));
+        let pump = pump(Arc::downgrade(&feed), board, self.store.reader().clone(), subscription);
+        let shutdown = self.shutdown.clone();
+        self.tracker.spawn(async move { shutdown.run_until_cancelled(pump).await });
+        Ok(feed)
+    }
+
+    fn running(&self, board: BoardId) -> Option<Arc<Feed>> {
+        let feeds = self.feeds.lock().unwrap_or_else(PoisonError::into_inner);
+        feeds.get(&board).and_then(Weak::upgrade)
+    }
+}
+
+/// Reads the log of the board for as long as somebody follows.
+async fn pump(feed: Weak<Feed>, board: BoardId, reader: Reader, mut subscription: Subscription) {
+    loop {
+        let Some(position) = feed.upgrade().map(|feed| feed.position()) else { return };
+        let slice = match task_events::read(&reader, board, position, SLICE).await {
+            Ok(slice) => slice,
+            Err(error) => {
+                tracing::warn!(%error, board.id = %board, "stream.pump.read_failed");
+                tokio::time::sleep(TIMER).await;
+                continue;
+            }
+        };
+        if slice.read_to > position {
+            let Some(feed) = feed.upgrade() else { return };
+            feed.append(slice);
+        } else {
+            // A timeout is as good as a hint: read again.
+            tokio::time::timeout(TIMER, subscription.hint()).await.ok();
+        }
+    }
+}
+
+impl Feed {
+    fn position(&self) -> i64 {
+        *self.head.borrow()
+    }
+
+    fn append(&self, slice: task_events::Slice) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.events.extend(slice.events.into_iter().map(Arc::new));
+        while kept.events.len() > KEPT {
+            if let Some(oldest) = kept.events.pop_front() {
+                kept.complete_after = oldest.seq;
+            }
+        }
+        drop(kept);
+        self.head.send_replace(slice.read_to);
+    }
+
+    /// The events after `position` and how far they reach, or nothing when it is too far back.
+    fn after(&self, position: i64) -> Option<(Vec<Arc<TaskEvent>>, i64)> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if position < kept.complete_after {
+            return None;
+        }
+        let first = kept.events.partition_point(|event| event.seq <= position);
+        let events: Vec<_> = kept.events.range(first..).cloned().collect();
+        let read_to = events.last().map_or(position, |event| event.seq);
+        Some((events, read_to.max(position)))
+    }
+}
+
+/// One client's view of the board's log.
+pub struct TaskStream {
+    board: BoardId,
+    reader: Reader,
+    position: i64,
+    feed: Arc<Feed>,
+    head: watch::Receiver<i64>,
+    shutdown: CancellationToken,
+}
+
+impl TaskStream {
+    /// The next events in order, at least one; none when the server stops or the database fails, after which the
+    /// client resumes where it was.
+    pub async fn next(&mut self) -> Option<Vec<Arc<TaskEvent>>> {
+        let shutdown = self.shutdown.clone();
+        shutdown.run_until_cancelled(self.wait()).await.flatten()
+    }
+
+    async fn wait(&mut self) -> Option<Vec<Arc<TaskEvent>>> {
+        loop {
+            self.head.mark_unchanged();
+            let events = match self.feed.after(self.position) {
+                Some((events, read_to)) => {
+                    self.position = read_to;
+                    events
+                }
+                None => self.catch_up().await?,
+            };
+            if !events.is_empty() {
+                return Some(events);
+            }
+            if self.feed.after(self.position).is_some() {
+                self.head.changed().await.ok()?;
+            }
+        }
+    }
+
+    /// Reads the database from a position that the pump no longer holds.
+    async fn catch_up(&mut self) -> Option<Vec<Arc<TaskEvent>>> {
+        match task_events::read(&self.reader, self.board, self.position, SLICE).await {
+            Ok(slice) => {
+                self.position = slice.read_to;
+                Some(slice.events.into_iter().map(Arc::new).collect())
+            }
+            Err(error) => {
+                tracing::warn!(%error, board.id = %self.board, "stream.catch_up_failed");
+                None
+            }
+        }
+    }
+}
+
+impl Services {
+    /// Follows the tasks of the board.
+    ///
+    /// # Errors
+    /// 404 when the board was deleted meanwhile.
+    pub async fn follow_tasks(&self, on: &BoardReader, start: Start) -> Result<TaskStream> {
+        self.feeds.follow(on.board.id, start).await
+    }
+}

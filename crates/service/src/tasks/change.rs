@@ -1,0 +1,117 @@
+//! Changing tasks: load, decide with the pure transition function, store. All in one transaction of the board.
+
+use mc_model::event::{NewActivity, Scope, kind};
+use mc_model::task::{Change, Facts, Mover, Task, TaskField, TaskPatch, TaskStatus, TaskView, transition};
+use mc_model::{Error, Result};
+use mc_store::{self as store, WriteTx};
+use serde_json::json;
+
+use super::comments;
+use crate::access::{Actor, TaskWriter};
+use crate::{RequestContext, Services, notices};
+
+impl Services {
+    /// Applies `patch` to the task as far as the caller's role and the board's rules allow.
+    ///
+    /// # Errors
+    /// What [`mc_model::task::Refusal`] says; 404 when the task was deleted meanwhile.
+    pub async fn update_task(
+        &self,
+        context: &RequestContext,
+        on: &TaskWriter,
+        patch: &TaskPatch,
+    ) -> Result<TaskView> {
+        let (reader, actor) = (&on.0, &on.0.on.actor);
+        let board = &reader.on.board;
+        let task = self
+            .store
+            .write(Scope::Board(board.id), context.id(), async |tx| {
+                let before = store::tasks::on_board(tx, board.id, reader.task.id).await?;
+                let before =
+                    before.ok_or_else(|| Error::not_found("There is no such task on this board."))?;
+                let facts = facts(tx, on, &before, patch).await?;
+                let change = transition(&before, actor.mover(), patch, &facts)?;
+                store::tasks::update(tx, &change.task).await?;
+                record(tx, actor, &before, &change, patch).await?;
+                Ok(change.task)
+            })
+            .await?;
+        store::tasks::view(self.store.reader(), task).await
+    }
+}
+
+/// Loads what the transition must know; what cannot matter for this patch is not asked for.
+async fn facts(tx: &WriteTx, on: &TaskWriter, before: &Task, patch: &TaskPatch) -> Result<Facts> {
+    let (board, mover) = (&on.0.on.board, on.0.on.actor.mover());
+    let lead = store::agents::lead_of(tx, board.id).await?;
+    let candidate = match patch.assigned_agent_id.flatten() {
+        Some(agent) => store::agents::candidate(tx, board.organization_id, agent).await?,
+        None => None,
+    };
+    let moves = patch.status.is_some_and(|status| status != before.status);
+    let last_worker = match (mover, patch.status) {
+        (Mover::Lead(lead), Some(TaskStatus::Inbox)) if before.status == TaskStatus::Review => {
+            store::activity::last_worker(tx, before.id, board.id, lead).await?
+        }
+        _ => None,
+    };
+    let rules = board.rules;
+    let approvals = if moves
+        && (rules.block_status_changes_with_pending_approval
+            || (rules.require_approval_for_done && patch.status == Some(TaskStatus::Done)))
+    {
+        store::tasks::approval_state(tx, board.id, before.id).await?
+    } else {
+        store::tasks::ApprovalState::default()
+    };
+    let needs_comment =
+        rules.comment_required_for_review && moves && patch.status == Some(TaskStatus::Review);
+    let author = patch.assigned_agent_id.flatten().or(before.assigned_agent_id);
+    let worker_commented = match (author, before.in_progress_at) {
+        (Some(author), Some(since)) if needs_comment => {
+            store::activity::has_comment_since(tx, before.id, author, since).await?
+        }
+        _ => false,
+    };
+    Ok(Facts {
+        rules,
+        lead,
+        candidate,
+        last_worker,
+        has_pending_approval: approvals.has_pending,
+        has_approved_approval: approvals.has_approved,
+        worker_commented,
+        now: tx.now(),
+    })
+}
+
+/// The comment, the activity and the notices of a change, in this order.
+async fn record(
+    tx: &mut WriteTx,
+    actor: &Actor,
+    before: &Task,
+    change: &Change,
+    patch: &TaskPatch,
+) -> Result<()> {
+    if let Some(comment) = &patch.comment {
+        comments::record(tx, actor, &change.task, comment).await?;
+    }
+    let activity = if change.status_changed {
+        let (from, to) = (before.status.as_str(), change.task.status.as_str());
+        NewActivity::new(
+            kind::TASK_STATUS_CHANGED,
+            format!("Moved from {from} to {to}: {}", change.task.title),
+        )
+        .data(json!({"from": from, "to": to}))
+    } else {
+        let fields: Vec<_> = patch.sent.iter().copied().map(TaskField::as_str).collect();
+        NewActivity::new(kind::TASK_UPDATED, format!("Task updated: {}", change.task.title))
+            .data(json!({"fields": fields}))
+    };
+    let activity = activity.task(change.task.id).agent(actor.agent_id()).user(actor.user_id());
+    for notice in &change.notices {
+        notices::enqueue(tx, &activity, change.task.id, *notice);
+    }
+    tx.activity(activity);
+    Ok(())
+}

@@ -1,0 +1,100 @@
+//! The only place that tells the two databases apart.
+//!
+//! All other SQL in this crate is portable text with `$n` placeholders, which both drivers understand.
+
+use sea_orm::sqlx::error::DatabaseError;
+use sea_orm::{DbErr, RuntimeErr};
+
+/// Which database the store runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// Embedded, one machine.
+    Sqlite,
+    /// A server, several nodes.
+    Postgres,
+}
+
+impl Dialect {
+    /// Whether several processes may write at the same time.
+    pub(crate) fn has_parallel_writers(self) -> bool {
+        self == Self::Postgres
+    }
+
+    /// A JSON parameter. It travels as text: `jsonb`, which the driver would choose, forgets the order of keys.
+    pub(crate) fn json(self, position: usize) -> String {
+        match self {
+            Self::Sqlite => format!("${position}"),
+            Self::Postgres => format!("CAST(CAST(${position} AS text) AS json)"),
+        }
+    }
+
+    /// Locks the selected row against other writers without blocking foreign key checks that point at it.
+    pub(crate) fn lock_row(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => " FOR NO KEY UPDATE",
+        }
+    }
+
+    /// Leaves out rows that another worker is claiming at this moment.
+    pub(crate) fn skip_locked(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => " FOR UPDATE SKIP LOCKED",
+        }
+    }
+
+    /// The running transaction's number, as it stands in `events.txid`.
+    pub(crate) fn transaction_number(self) -> &'static str {
+        match self {
+            Self::Sqlite => "0",
+            Self::Postgres => "CAST(CAST(pg_current_xact_id() AS text) AS bigint)",
+        }
+    }
+
+    /// The number of the oldest transaction still open: whatever is below it can no longer change. SQLite's only
+    /// writer commits in the order of `events.id`, so there everything is settled.
+    pub(crate) fn oldest_open_transaction(self) -> &'static str {
+        match self {
+            Self::Sqlite => "1",
+            Self::Postgres => "CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint)",
+        }
+    }
+}
+
+/// Whether the same transaction may succeed when run again: a deadlock, a serialization failure or a busy database.
+pub(crate) fn is_transient(error: &DbErr) -> bool {
+    const SERIALIZATION_FAILURE: &str = "40001";
+    const DEADLOCK: &str = "40P01";
+    database_error(error)
+        .and_then(|error| error.code())
+        .is_some_and(|code| code == SERIALIZATION_FAILURE || code == DEADLOCK)
+}
+
+/// Whether the database could not be reached at all.
+pub(crate) fn is_unreachable(error: &DbErr) -> bool {
+    match error {
+        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
+        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
+            use sea_orm::sqlx::Error;
+            match &**error {
+                Error::Io(_) | Error::PoolTimedOut | Error::PoolClosed | Error::WorkerCrashed => true,
+                // Class 57P: the server is shutting down or starting; class 08: the connection is gone.
+                Error::Database(error) => {
+                    error.code().is_some_and(|code| code.starts_with("57P") || code.starts_with("08"))
+                }
+                _ => false,
+            }
+        }
+        _ => false,
+    }
+}
+
+fn database_error(error: &DbErr) -> Option<&dyn DatabaseError> {
+    match error {
+        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
+            error.as_database_error()
+        }
+        _ => None,
+    }
+}

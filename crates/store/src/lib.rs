@@ -1,0 +1,28 @@
+//! Everything that knows SQL: the schema, the queries, the write transaction, the event log and the job queue.
+//!
+//! One code path serves SQLite and PostgreSQL. Queries are portable SQL text (see [`dialect`] for the few words that
+//! differ) and are grouped by what they touch; each takes the tenant, board or row it is confined to. Nothing outside
+//! this crate names a type of the database library.
+
+mod dialect;
+mod sql;
+mod store;
+mod tx;
+mod writer;
+
+pub mod access;
+pub mod activity;
+pub mod agents;
+pub mod boards;
+pub mod events;
+pub mod gateways;
+pub mod migration;
+pub mod organizations;
+pub mod queue;
+pub mod tasks;
+pub mod users;
+
+pub use dialect::Dialect;
+pub use sql::{Conn, Reader};
+pub use store::{Committed, Listener, Store, StoreOptions};
+pub use tx::{NewJob, WriteTx};

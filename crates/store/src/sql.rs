@@ -1,0 +1,180 @@
+//! Running portable SQL text on a connection or inside a write transaction.
+
+use mc_model::{Error, ErrorKind, Result, Timestamp};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, QueryResult, Statement, TryGetable,
+    Value,
+};
+use serde_json::{Map, Value as Json};
+use uuid::Uuid;
+
+use crate::dialect::{self, Dialect};
+
+/// Something queries run on: [`Reader`] or [`crate::WriteTx`].
+pub trait Conn: Sync {
+    #[doc(hidden)]
+    fn link(&self) -> Link<'_>;
+}
+
+/// A connection as the queries of this crate see it.
+#[derive(Clone, Copy)]
+pub struct Link<'a> {
+    pub(crate) dialect: Dialect,
+    pub(crate) target: Target<'a>,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Target<'a> {
+    Pool(&'a DatabaseConnection),
+    Transaction(&'a DatabaseTransaction),
+}
+
+/// The pool for reads.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    pub(crate) dialect: Dialect,
+    pub(crate) pool: DatabaseConnection,
+}
+
+impl Conn for Reader {
+    fn link(&self) -> Link<'_> {
+        Link { dialect: self.dialect, target: Target::Pool(&self.pool) }
+    }
+}
+
+impl Link<'_> {
+    fn statement(&self, sql: impl Into<String>, values: Vec<Value>) -> Statement {
+        let backend = match self.target {
+            Target::Pool(pool) => pool.get_database_backend(),
+            Target::Transaction(transaction) => transaction.get_database_backend(),
+        };
+        Statement::from_sql_and_values(backend, sql, values)
+    }
+
+    pub(crate) async fn rows(&self, sql: impl Into<String>, values: Vec<Value>) -> Result<Vec<Row>> {
+        let statement = self.statement(sql, values);
+        let rows = match self.target {
+            Target::Pool(pool) => pool.query_all_raw(statement).await,
+            Target::Transaction(transaction) => transaction.query_all_raw(statement).await,
+        };
+        Ok(rows.map_err(failure)?.into_iter().map(Row).collect())
+    }
+
+    pub(crate) async fn row(&self, sql: impl Into<String>, values: Vec<Value>) -> Result<Option<Row>> {
+        let statement = self.statement(sql, values);
+        let row = match self.target {
+            Target::Pool(pool) => pool.query_one_raw(statement).await,
+            Target::Transaction(transaction) => transaction.query_one_raw(statement).await,
+        };
+        Ok(row.map_err(failure)?.map(Row))
+    }
+
+    /// Runs a statement and says how many rows it touched.
+    pub(crate) async fn run(&self, sql: impl Into<String>, values: Vec<Value>) -> Result<u64> {
+        let statement = self.statement(sql, values);
+        let done = match self.target {
+            Target::Pool(pool) => pool.execute_raw(statement).await,
+            Target::Transaction(transaction) => transaction.execute_raw(statement).await,
+        };
+        Ok(done.map_err(failure)?.rows_affected())
+    }
+}
+
+/// Turns a database error into ours: what can be tried again later becomes 503, the rest is a fault of
+/// ours with its cause.
+pub(crate) fn failure(error: DbErr) -> Error {
+    let kind = if dialect::is_unreachable(&error) { ErrorKind::Unavailable } else { ErrorKind::Internal };
+    let plain = match kind {
+        ErrorKind::Unavailable => Error::text(kind, "The database does not answer. Try again in a moment.")
+            .retry_after(std::time::Duration::from_secs(1)),
+        _ => Error::new(kind),
+    };
+    plain.because(error)
+}
+
+fn database_cause(error: &Error) -> Option<&DbErr> {
+    error.cause()?.downcast_ref::<DbErr>()
+}
+
+/// Whether `error` comes from a transaction that may succeed when run again.
+pub(crate) fn is_transient(error: &Error) -> bool {
+    database_cause(error).is_some_and(dialect::is_transient)
+}
+
+/// One row of a result.
+pub(crate) struct Row(QueryResult);
+
+impl Row {
+    /// The column at `index`, from 0.
+    pub(crate) fn get<T: TryGetable>(&self, index: usize) -> Result<T> {
+        self.0.try_get_by_index(index).map_err(failure)
+    }
+
+    /// An identifier.
+    pub(crate) fn id<T: From<Uuid>>(&self, index: usize) -> Result<T> {
+        self.get::<Uuid>(index).map(T::from)
+    }
+
+    /// An identifier that may be null.
+    pub(crate) fn opt_id<T: From<Uuid>>(&self, index: usize) -> Result<Option<T>> {
+        Ok(self.get::<Option<Uuid>>(index)?.map(T::from))
+    }
+
+    /// A moment.
+    pub(crate) fn time(&self, index: usize) -> Result<Timestamp> {
+        self.get(index).map(Timestamp::from_naive)
+    }
+
+    /// A moment that may be null.
+    pub(crate) fn opt_time(&self, index: usize) -> Result<Option<Timestamp>> {
+        Ok(self.get::<Option<_>>(index)?.map(Timestamp::from_naive))
+    }
+
+    /// A JSON object; null, JSON null and anything that is no object read as none.
+    pub(crate) fn opt_object(&self, index: usize) -> Result<Option<Map<String, Json>>> {
+        Ok(match self.get::<Option<Json>>(index)? {
+            Some(Json::Object(map)) => Some(map),
+            _ => None,
+        })
+    }
+}
+
+/// The number of the `count(*)` in the first column of `row`.
+pub(crate) fn count(row: Option<Row>) -> Result<i64> {
+    row.map_or(Ok(0), |row| row.get(0))
+}
+
+/// A database parameter.
+pub(crate) fn time(at: Timestamp) -> Value {
+    at.naive().into()
+}
+
+/// A database parameter that may be null.
+pub(crate) fn opt_time(at: Option<Timestamp>) -> Value {
+    at.map(Timestamp::naive).into()
+}
+
+/// An identifier as a database parameter.
+pub(crate) fn id(id: impl Into<Uuid>) -> Value {
+    id.into().into()
+}
+
+/// An identifier that may be null as a database parameter.
+pub(crate) fn opt_id(id: Option<impl Into<Uuid>>) -> Value {
+    id.map(Into::into).into()
+}
+
+/// JSON as a database parameter; see [`Dialect::json`].
+pub(crate) fn json(value: Option<&impl serde::Serialize>) -> Result<Value> {
+    let text = value.map(serde_json::to_string).transpose().map_err(Error::internal)?;
+    Ok(text.into())
+}
+
+/// `($1,$2),($3,$4)` for `rows` rows of the given columns; a column is written by `cell`, which gets its position.
+pub(crate) fn tuples(rows: usize, columns: usize, cell: impl Fn(usize, usize) -> String) -> String {
+    let row = |row: usize| {
+        let cells: Vec<_> = (0..columns).map(|column| cell(column, row * columns + column + 1)).collect();
+        format!("({})", cells.join(","))
+    };
+    (0..rows).map(row).collect::<Vec<_>>().join(",")
+}

@@ -1,0 +1,340 @@
+//! Opening the database, reading and writing.
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use mc_model::event::Scope;
+use mc_model::{Clock, Error, ErrorKind, Result};
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sea_orm::{ConnectOptions, Database, DatabaseConnection, TransactionTrait};
+
+use crate::dialect::Dialect;
+use crate::sql::{self, Reader, failure};
+use crate::tx::WriteTx;
+use crate::writer::Writer;
+use crate::{Conn, migration};
+
+/// Connections for reading an SQLite file; each is a thread.
+const SQLITE_READERS: u32 = 4;
+/// Rows an SQLite reader hands over at once: a whole page of the largest list.
+const SQLITE_ROW_BUFFER: usize = 1_000;
+/// Connections to PostgreSQL for reading, and as many again for writing.
+const POSTGRES_CONNECTIONS: u32 = 15;
+/// How often a transaction is run again after a deadlock or a serialization failure.
+const MAX_RETRIES: u32 = 6;
+
+/// Where the database is.
+#[derive(Clone, Debug)]
+pub struct StoreOptions {
+    /// `sqlite://path`, `postgres://…`, `postgresql://…` or `postgresql+psycopg://…`.
+    pub url: String,
+}
+
+/// What a commit has to be announced for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// The scope that has new events.
+    pub scope: Option<Scope>,
+    /// Whether background work was added.
+    pub has_jobs: bool,
+}
+
+/// Hears of every commit of this process, after it is durable. Must not block.
+pub trait Listener: Send + Sync + 'static {
+    /// `committed` became visible.
+    fn committed(&self, committed: Committed);
+}
+
+/// Where commits are announced; the listener is set once, when the services start.
+#[derive(Clone, Default)]
+pub(crate) struct Announcer(Arc<OnceLock<Arc<dyn Listener>>>);
+
+impl Announcer {
+    pub(crate) fn announce<'a>(&self, commits: impl Iterator<Item = &'a Committed>) {
+        if let Some(listener) = self.0.get() {
+            commits.for_each(|committed| listener.committed(*committed));
+        }
+    }
+}
+
+/// The database. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    dialect: Dialect,
+    reader: Reader,
+    writers: Writers,
+    announcer: Announcer,
+    clock: Arc<dyn Clock>,
+}
+
+enum Writers {
+    /// One connection, shared commits.
+    Single(Writer),
+    /// A pool; writers of one scope wait for its row.
+    Parallel(DatabaseConnection),
+}
+
+impl Store {
+    /// Opens the database; an SQLite file is made when it is not there.
+    ///
+    /// # Errors
+    /// When the URL is not understood or the database cannot be reached.
+    pub async fn open(options: &StoreOptions, clock: Arc<dyn Clock>) -> Result<Self> {
+        let announcer = Announcer::default();
+        let (dialect, pool, writers) = match parse_url(&options.url)? {
+            Location::Sqlite(path) => {
+                let write = sqlite_pool(&path, 1).await?;
+                let read = sqlite_pool(&path, SQLITE_READERS).await?;
+                (Dialect::Sqlite, read, Writers::Single(Writer::new(write, announcer.clone())))
+            }
+            Location::Postgres(url) => {
+                let read = postgres_pool(&url).await?;
+                let write = postgres_pool(&url).await?;
+                (Dialect::Postgres, read, Writers::Parallel(write))
+            }
+        };
+        let reader = Reader { dialect, pool };
+        Ok(Self { inner: Arc::new(Inner { dialect, reader, writers, announcer, clock }) })
+    }
+
+    /// Brings the schema up to date. Several nodes may start at once.
+    ///
+    /// # Errors
+    /// When a migration fails; nothing is served then.
+    pub async fn migrate(&self) -> Result<()> {
+        migration::run(self.write_pool_for_migration().await?.as_ref()).await.map_err(failure)
+    }
+
+    /// How many migrations this database still lacks.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn pending_migrations(&self) -> Result<usize> {
+        migration::pending(&self.inner.reader.pool).await.map_err(failure)
+    }
+
+    async fn write_pool_for_migration(&self) -> Result<std::borrow::Cow<'_, DatabaseConnection>> {
+        Ok(match &self.inner.writers {
+            Writers::Single(writer) => std::borrow::Cow::Owned(writer.connection().await),
+            Writers::Parallel(pool) => std::borrow::Cow::Borrowed(pool),
+        })
+    }
+
+    /// Which database this is.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.inner.dialect
+    }
+
+    /// The clock that stamps what is written.
+    #[must_use]
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.inner.clock
+    }
+
+    /// Who hears of commits. Only the first call counts.
+    pub fn listen(&self, listener: Arc<dyn Listener>) {
+        if self.inner.announcer.0.set(listener).is_err() {
+            tracing::warn!("store.listener.already_set");
+        }
+    }
+
+    /// The connection for reads.
+    #[must_use]
+    pub fn reader(&self) -> &Reader {
+        &self.inner.reader
+    }
+
+    /// Whether the database answers within `deadline`.
+    ///
+    /// # Errors
+    /// 503 when it does not.
+    pub async fn ping(&self, deadline: Duration) -> Result<()> {
+        let link = self.inner.reader.link();
+        let ask = link.row("SELECT 1", Vec::new());
+        match tokio::time::timeout(deadline, ask).await {
+            Ok(answer) => answer.map(drop),
+            Err(_) => Err(Error::text(ErrorKind::Unavailable, "The database does not answer.")),
+        }
+    }
+
+    /// Runs `work` as one transaction on `scope`: all of it happens, or nothing.
+    ///
+    /// Without a scope nothing is locked and nothing may be announced, unless the work makes a scope and enters it.
+    /// Writers of one scope run one after another, so what `work` reads stays true until it is committed. `work` may
+    /// be run again after a deadlock, on a clone; it must have no effect but through the transaction. When this returns `Ok` the
+    /// change is durable and announced.
+    ///
+    /// # Errors
+    /// What `work` returns; 404 when the scope does not exist; 503 when the change could not be saved.
+    pub async fn write<T, F>(
+        &self,
+        scope: impl Into<Option<Scope>>,
+        request_id: Option<&str>,
+        work: F,
+    ) -> Result<T>
+    where
+        F: AsyncFnOnce(&mut WriteTx) -> Result<T> + Clone,
+    {
+        let scope = scope.into();
+        match &self.inner.writers {
+            Writers::Single(writer) => self.write_in_turn(writer, scope, request_id, work).await,
+            Writers::Parallel(pool) => self.write_in_parallel(pool, scope, request_id, work).await,
+        }
+    }
+
+    async fn write_in_turn<T, F>(
+        &self,
+        writer: &Writer,
+        scope: Option<Scope>,
+        request_id: Option<&str>,
+        work: F,
+    ) -> Result<T>
+    where
+        F: AsyncFnOnce(&mut WriteTx) -> Result<T> + Clone,
+    {
+        let (turn, savepoint) = writer.turn().await?;
+        let (outcome, committed) = self.attempt(savepoint, scope, request_id, &work).await?;
+        let saved = turn.finish(committed);
+        match saved.await {
+            Ok(result) => result.and(outcome),
+            Err(_) => {
+                Err(Error::text(ErrorKind::Unavailable, "The server stopped before the change was saved."))
+            }
+        }
+    }
+
+    async fn write_in_parallel<T, F>(
+        &self,
+        pool: &DatabaseConnection,
+        scope: Option<Scope>,
+        request_id: Option<&str>,
+        work: F,
+    ) -> Result<T>
+    where
+        F: AsyncFnOnce(&mut WriteTx) -> Result<T> + Clone,
+    {
+        let mut retry = 0;
+        loop {
+            let result = self.try_in_parallel(pool, scope, request_id, &work).await;
+            match result {
+                Err(error) if retry < MAX_RETRIES && sql::is_transient(&error) => {
+                    tracing::debug!(retry, %error, "store.write.retried");
+                    tokio::time::sleep(backoff(retry)).await;
+                    retry += 1;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    async fn try_in_parallel<T, F>(
+        &self,
+        pool: &DatabaseConnection,
+        scope: Option<Scope>,
+        request_id: Option<&str>,
+        work: &F,
+    ) -> Result<T>
+    where
+        F: AsyncFnOnce(&mut WriteTx) -> Result<T> + Clone,
+    {
+        let transaction = pool.begin().await.map_err(failure)?;
+        let (outcome, committed) = self.attempt(transaction, scope, request_id, work).await?;
+        self.inner.announcer.announce(std::iter::once(&committed));
+        outcome
+    }
+
+    /// Runs `work` in `transaction` and commits or rolls back. The outer error is one of the database; the inner
+    /// one is what `work` said.
+    async fn attempt<T, F>(
+        &self,
+        transaction: sea_orm::DatabaseTransaction,
+        scope: Option<Scope>,
+        request_id: Option<&str>,
+        work: &F,
+    ) -> Result<(Result<T>, Committed)>
+    where
+        F: AsyncFnOnce(&mut WriteTx) -> Result<T> + Clone,
+    {
+        let now = self.inner.clock.now();
+        let request_id = request_id.map(str::to_owned);
+        let mut tx = WriteTx::start(transaction, self.inner.dialect, scope, now, request_id).await?;
+        let outcome = match work.clone()(&mut tx).await {
+            Ok(value) => tx.flush().await.map(|committed| (value, committed)),
+            Err(error) => Err(error),
+        };
+        match outcome {
+            Ok((value, committed)) => {
+                tx.transaction.commit().await.map_err(failure)?;
+                Ok((Ok(value), committed))
+            }
+            Err(error) if sql::is_transient(&error) => Err(error),
+            Err(error) => {
+                tx.transaction.rollback().await.map_err(failure)?;
+                Ok((Err(error), Committed { scope: None, has_jobs: false }))
+            }
+        }
+    }
+}
+
+/// A pause before the next try: doubled each time, with jitter so that rivals part.
+fn backoff(retry: u32) -> Duration {
+    let base = Duration::from_millis(5 << retry);
+    base + mc_model::clock::jitter(base)
+}
+
+enum Location {
+    Sqlite(PathBuf),
+    Postgres(String),
+}
+
+fn parse_url(url: &str) -> Result<Location> {
+    if let Some(path) = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")) {
+        let path = path.split('?').next().unwrap_or(path);
+        return Ok(Location::Sqlite(PathBuf::from(path)));
+    }
+    for prefix in ["postgresql+psycopg://", "postgresql://", "postgres://"] {
+        if let Some(rest) = url.strip_prefix(prefix) {
+            return Ok(Location::Postgres(format!("postgres://{rest}")));
+        }
+    }
+    Err(Error::text(ErrorKind::Invalid, "DATABASE_URL must start with sqlite:// or postgres://"))
+}
+
+// SQL statements are logged at the finest level only.
+async fn sqlite_pool(path: &std::path::Path, connections: u32) -> Result<DatabaseConnection> {
+    let file = path.to_owned();
+    let mut options = ConnectOptions::new("sqlite::memory:");
+    options
+        .max_connections(connections)
+        .min_connections(connections)
+        .test_before_acquire(false)
+        .sqlx_logging_level(log::LevelFilter::Trace)
+        .map_sqlx_sqlite_opts(move |_| {
+            SqliteConnectOptions::new()
+                .filename(&file)
+                .create_if_missing(true)
+                .journal_mode(SqliteJournalMode::Wal)
+                .synchronous(SqliteSynchronous::Full)
+                .busy_timeout(Duration::from_secs(5))
+                .foreign_keys(true)
+                .row_buffer_size(SQLITE_ROW_BUFFER)
+                .statement_cache_capacity(500)
+        });
+    Database::connect(options).await.map_err(failure)
+}
+
+async fn postgres_pool(url: &str) -> Result<DatabaseConnection> {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(POSTGRES_CONNECTIONS)
+        .acquire_timeout(Duration::from_secs(10))
+        .test_before_acquire_if_idle_for(Duration::from_secs(5))
+        .sqlx_logging_level(log::LevelFilter::Trace);
+    Database::connect(options).await.map_err(failure)
+}

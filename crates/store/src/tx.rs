@@ -1,0 +1,295 @@
+//! The write transaction: state, activity, events and jobs that become visible together or not at all.
+
+use mc_model::clock::Timestamp;
+use mc_model::event::{NewActivity, Scope};
+use mc_model::ids::{ActivityId, AgentId, BoardId, JobId, OrganizationId, TaskId};
+use mc_model::{Error, Result};
+use sea_orm::{DatabaseTransaction, Value};
+use serde_json::Value as Json;
+use uuid::Uuid;
+
+use crate::dialect::Dialect;
+use crate::sql::{Conn, Link, Target, id, json, opt_id, time, tuples};
+use crate::store::Committed;
+
+/// An open write transaction on one scope.
+///
+/// What is recorded with [`WriteTx::activity`], [`WriteTx::event`] and [`WriteTx::job`] is written at its end, so the
+/// scope's sequence is taken last and held shortest.
+pub struct WriteTx {
+    pub(crate) transaction: DatabaseTransaction,
+    dialect: Dialect,
+    scope: Option<Scope>,
+    now: Timestamp,
+    request_id: Option<String>,
+    activities: Vec<NewActivity>,
+    events: Vec<PendingEvent>,
+    jobs: Vec<NewJob>,
+    mentions: Vec<Mentions>,
+}
+
+struct PendingEvent {
+    kind: &'static str,
+    activity_id: Option<Uuid>,
+    task_id: Option<TaskId>,
+    agent_id: Option<AgentId>,
+}
+
+/// The agents that a comment addresses; rows that need the comment's row first.
+struct Mentions {
+    comment: ActivityId,
+    task: TaskId,
+    agents: Vec<AgentId>,
+}
+
+/// Background work to be done after the commit, at least once.
+#[derive(Clone, Debug)]
+pub struct NewJob {
+    /// Which handler runs it.
+    pub kind: &'static str,
+    /// What the handler needs.
+    pub payload: Json,
+    /// Not before this moment.
+    pub run_at: Timestamp,
+    /// How many runs may fail before the job is set aside.
+    pub max_attempts: i32,
+    /// While a job with this key waits, another one is not added.
+    pub dedup_key: Option<String>,
+}
+
+/// The scope's row, locked by this transaction and counted forward.
+struct Head {
+    scope: Scope,
+    seq: i64,
+    organization: OrganizationId,
+    board: Option<BoardId>,
+}
+
+impl Conn for WriteTx {
+    fn link(&self) -> Link<'_> {
+        Link { dialect: self.dialect, target: Target::Transaction(&self.transaction) }
+    }
+}
+
+impl WriteTx {
+    /// Wraps an open transaction; where writers run in parallel, locks the row of the scope first.
+    pub(crate) async fn start(
+        transaction: DatabaseTransaction,
+        dialect: Dialect,
+        scope: Option<Scope>,
+        now: Timestamp,
+        request_id: Option<String>,
+    ) -> Result<Self> {
+        let tx = Self {
+            transaction,
+            dialect,
+            scope,
+            now,
+            request_id,
+            activities: Vec::new(),
+            events: Vec::new(),
+            jobs: Vec::new(),
+            mentions: Vec::new(),
+        };
+        if let Some(scope) = scope.filter(|_| dialect.has_parallel_writers()) {
+            let sql = format!("SELECT 1 FROM {} WHERE id = $1{}", scope_table(scope), dialect.lock_row());
+            tx.link().row(sql, vec![scope.id().into()]).await?.ok_or_else(|| scope_is_gone(scope))?;
+        }
+        Ok(tx)
+    }
+
+    /// Gives a scope to a transaction that began without one, because it makes the scope itself.
+    ///
+    /// # Errors
+    /// When the transaction has a scope already.
+    pub fn enter(&mut self, scope: Scope) -> Result<()> {
+        match self.scope.replace(scope) {
+            None => Ok(()),
+            Some(_) => Err(Error::internal("a write transaction has one scope")),
+        }
+    }
+
+    /// The moment of this transaction: every row it writes carries the same one.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Records an activity and the event that announces it.
+    pub fn activity(&mut self, activity: NewActivity) {
+        self.events.push(PendingEvent {
+            kind: activity.event_type,
+            activity_id: Some(activity.id.0),
+            task_id: activity.event_task_id,
+            agent_id: activity.agent_id,
+        });
+        self.activities.push(activity);
+    }
+
+    /// Remembers which agents a comment recorded in this transaction addresses.
+    pub fn mentions(&mut self, comment: ActivityId, task: TaskId, agents: Vec<AgentId>) {
+        self.mentions.push(Mentions { comment, task, agents });
+    }
+
+    /// Announces a change that makes no row in the activity feed.
+    pub fn event(&mut self, kind: &'static str, agent_id: Option<AgentId>) {
+        self.events.push(PendingEvent { kind, activity_id: None, task_id: None, agent_id });
+    }
+
+    /// Adds background work.
+    pub fn job(&mut self, job: NewJob) {
+        self.jobs.push(job);
+    }
+
+    /// Writes what was recorded and says what to announce after the commit.
+    pub(crate) async fn flush(&mut self) -> Result<Committed> {
+        let has_jobs = !self.jobs.is_empty();
+        if self.events.is_empty() && !has_jobs {
+            return Ok(Committed { scope: None, has_jobs });
+        }
+        let scope = self.scope.ok_or_else(|| Error::internal("events and jobs need a scope"))?;
+        let head = self.count_forward(scope).await?;
+        self.write_activities(&head).await?;
+        for mentions in &self.mentions {
+            crate::activity::insert_mentions(self, mentions.comment, mentions.task, &mentions.agents).await?;
+        }
+        self.write_events(&head).await?;
+        self.write_jobs(&head).await?;
+        Ok(Committed { scope: (!self.events.is_empty()).then_some(scope), has_jobs })
+    }
+
+    /// Takes the sequence numbers of this transaction's events from the row of the scope.
+    async fn count_forward(&self, scope: Scope) -> Result<Head> {
+        let taken = i64::try_from(self.events.len()).map_err(Error::internal)?;
+        let organization = match scope {
+            Scope::Board(_) => "organization_id",
+            Scope::Organization(_) => "id",
+        };
+        let sql = format!(
+            "UPDATE {} SET event_seq = event_seq + $1 WHERE id = $2 RETURNING event_seq, {organization}",
+            scope_table(scope)
+        );
+        let row = self
+            .link()
+            .row(sql, vec![taken.into(), scope.id().into()])
+            .await?
+            .ok_or_else(|| scope_is_gone(scope))?;
+        let board = match scope {
+            Scope::Board(board) => Some(board),
+            Scope::Organization(_) => None,
+        };
+        Ok(Head { scope, seq: row.get::<i64>(0)? - taken, organization: row.id(1)?, board })
+    }
+
+    async fn write_activities(&self, head: &Head) -> Result<()> {
+        const COLUMNS: usize = 11;
+        const DATA: usize = 9;
+        if self.activities.is_empty() {
+            return Ok(());
+        }
+        let mut values = Vec::with_capacity(self.activities.len() * COLUMNS);
+        for activity in &self.activities {
+            values.extend([
+                id(activity.id),
+                activity.event_type.into(),
+                activity.message.as_str().into(),
+                opt_id(activity.agent_id),
+                opt_id(activity.user_id),
+                opt_id(activity.task_id),
+                opt_id(head.board),
+                id(head.organization),
+                self.request_id.clone().into(),
+                json(activity.data.as_ref())?,
+                time(self.now),
+            ]);
+        }
+        let tuples =
+            tuples(self.activities.len(), COLUMNS, |column, position| self.cell(column == DATA, position));
+        let sql = format!(
+            "INSERT INTO activity_events (id, event_type, message, agent_id, user_id, task_id, board_id, \
+             organization_id, request_id, data, created_at) VALUES {tuples}"
+        );
+        self.link().run(sql, values).await.map(drop)
+    }
+
+    async fn write_events(&self, head: &Head) -> Result<()> {
+        const COLUMNS: usize = 9;
+        if self.events.is_empty() {
+            return Ok(());
+        }
+        let mut values: Vec<Value> = Vec::with_capacity(self.events.len() * COLUMNS);
+        for (event, seq) in self.events.iter().zip(head.seq + 1..) {
+            values.extend([
+                head.scope.id().into(),
+                seq.into(),
+                id(head.organization),
+                opt_id(head.board),
+                event.kind.into(),
+                event.activity_id.into(),
+                opt_id(event.task_id),
+                opt_id(event.agent_id),
+                time(self.now),
+            ]);
+        }
+        let txid = self.dialect.transaction_number();
+        let tuples = tuples(self.events.len(), COLUMNS, |column, position| match column {
+            0 => format!("{txid},${position}"),
+            _ => format!("${position}"),
+        });
+        let sql = format!(
+            "INSERT INTO events (txid, scope_id, seq, organization_id, board_id, kind, activity_id, task_id, \
+             agent_id, created_at) VALUES {tuples}"
+        );
+        self.link().run(sql, values).await.map(drop)
+    }
+
+    async fn write_jobs(&self, head: &Head) -> Result<()> {
+        const COLUMNS: usize = 12;
+        const PAYLOAD: usize = 2;
+        if self.jobs.is_empty() {
+            return Ok(());
+        }
+        let mut values: Vec<Value> = Vec::with_capacity(self.jobs.len() * COLUMNS);
+        for job in &self.jobs {
+            values.extend([
+                id(JobId::generate()),
+                job.kind.into(),
+                json(Some(&job.payload))?,
+                id(head.organization),
+                opt_id(head.board),
+                time(job.run_at),
+                0_i32.into(),
+                job.max_attempts.into(),
+                job.dedup_key.clone().into(),
+                self.request_id.clone().into(),
+                time(self.now),
+                time(self.now),
+            ]);
+        }
+        let tuples =
+            tuples(self.jobs.len(), COLUMNS, |column, position| self.cell(column == PAYLOAD, position));
+        let sql = format!(
+            "INSERT INTO jobs (id, kind, payload, organization_id, board_id, run_at, attempt, max_attempts, \
+             dedup_key, request_id, created_at, updated_at) VALUES {tuples} ON CONFLICT (dedup_key) DO NOTHING"
+        );
+        self.link().run(sql, values).await.map(drop)
+    }
+
+    fn cell(&self, is_json: bool, position: usize) -> String {
+        if is_json { self.dialect.json(position) } else { format!("${position}") }
+    }
+}
+
+fn scope_table(scope: Scope) -> &'static str {
+    match scope {
+        Scope::Board(_) => "boards",
+        Scope::Organization(_) => "organizations",
+    }
+}
+
+fn scope_is_gone(scope: Scope) -> Error {
+    Error::not_found(match scope {
+        Scope::Board(_) => "There is no such board.",
+        Scope::Organization(_) => "There is no such organization.",
+    })
+}

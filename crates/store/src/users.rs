@@ -1,0 +1,132 @@
+//! Accounts.
+
+use mc_model::ids::{OrganizationId, UserId};
+use mc_model::organization::Member;
+use mc_model::user::User;
+use mc_model::{Result, Timestamp};
+
+use crate::organizations::{MEMBER_COLUMNS, member_at};
+use crate::sql::{Conn, Row, id, opt_id, time};
+use crate::tx::WriteTx;
+
+const COLUMNS: &str = "u.id, u.clerk_user_id, u.email, u.name, u.preferred_name, u.pronouns, u.timezone, u.notes, \
+                       u.context, u.is_super_admin, u.active_organization_id";
+const COLUMN_COUNT: usize = 11;
+
+fn user(row: &Row) -> Result<User> {
+    Ok(User {
+        id: row.id(0)?,
+        external_id: row.get(1)?,
+        email: row.get(2)?,
+        name: row.get(3)?,
+        preferred_name: row.get(4)?,
+        pronouns: row.get(5)?,
+        timezone: row.get(6)?,
+        notes: row.get(7)?,
+        context: row.get(8)?,
+        is_super_admin: row.get(9)?,
+        active_organization_id: row.opt_id(10)?,
+    })
+}
+
+/// The account with this external id and its membership of its active organization, if it has one.
+///
+/// # Errors
+/// When the database fails.
+pub async fn with_active_membership(
+    db: &impl Conn,
+    external_id: &str,
+) -> Result<Option<(User, Option<Member>)>> {
+    let sql = format!(
+        "SELECT {COLUMNS}, {MEMBER_COLUMNS} FROM users u \
+         LEFT JOIN organization_members m ON m.user_id = u.id AND m.organization_id = u.active_organization_id \
+         WHERE u.clerk_user_id = $1"
+    );
+    let row = db.link().row(sql, vec![external_id.into()]).await?;
+    row.map(|row| {
+        let member = match row.opt_id::<UserId>(COLUMN_COUNT)? {
+            Some(_) => Some(member_at(&row, COLUMN_COUNT)?),
+            None => None,
+        };
+        Ok((user(&row)?, member))
+    })
+    .transpose()
+}
+
+/// Adds the account unless one with its external id is there.
+///
+/// # Errors
+/// When the database fails.
+pub async fn insert_if_absent(db: &impl Conn, user: &User, now: Timestamp) -> Result<()> {
+    let sql = "INSERT INTO users (id, clerk_user_id, email, name, preferred_name, pronouns, timezone, notes, context, \
+               is_super_admin, active_organization_id, created_at, updated_at) \
+               VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13) ON CONFLICT (clerk_user_id) DO NOTHING";
+    let values = vec![
+        id(user.id),
+        user.external_id.clone().into(),
+        user.email.clone().into(),
+        user.name.clone().into(),
+        user.preferred_name.clone().into(),
+        user.pronouns.clone().into(),
+        user.timezone.clone().into(),
+        user.notes.clone().into(),
+        user.context.clone().into(),
+        user.is_super_admin.into(),
+        opt_id(user.active_organization_id),
+        time(now),
+        time(now),
+    ];
+    db.link().run(sql, values).await.map(drop)
+}
+
+/// Stores the profile fields of the account.
+///
+/// # Errors
+/// When the database fails.
+pub async fn update_profile(tx: &WriteTx, user: &User) -> Result<()> {
+    let sql = "UPDATE users SET email = $2, name = $3, preferred_name = $4, pronouns = $5, timezone = $6, notes = $7, \
+               context = $8, updated_at = $9 WHERE id = $1";
+    let values = vec![
+        id(user.id),
+        user.email.clone().into(),
+        user.name.clone().into(),
+        user.preferred_name.clone().into(),
+        user.pronouns.clone().into(),
+        user.timezone.clone().into(),
+        user.notes.clone().into(),
+        user.context.clone().into(),
+        time(tx.now()),
+    ];
+    tx.link().run(sql, values).await.map(drop)
+}
+
+/// Makes `organization` the account's active one.
+///
+/// # Errors
+/// When the database fails.
+pub async fn set_active_organization(
+    db: &impl Conn,
+    user: UserId,
+    organization: Option<OrganizationId>,
+) -> Result<()> {
+    let sql = "UPDATE users SET active_organization_id = $2 WHERE id = $1";
+    db.link().run(sql, vec![id(user), opt_id(organization)]).await.map(drop)
+}
+
+/// Locks the account against another first request of the same person.
+///
+/// # Errors
+/// When the database fails.
+pub async fn lock(tx: &WriteTx, user: UserId) -> Result<()> {
+    let sql = format!("SELECT id FROM users WHERE id = $1{}", tx.link().dialect.lock_row());
+    tx.link().row(sql, vec![id(user)]).await.map(drop)
+}
+
+/// Whether the user is a member of the organization.
+///
+/// # Errors
+/// When the database fails.
+pub async fn is_member(db: &impl Conn, organization: OrganizationId, user: UserId) -> Result<bool> {
+    let sql = "SELECT 1 FROM organization_members WHERE organization_id = $1 AND user_id = $2";
+    Ok(db.link().row(sql, vec![id(organization), id(user)]).await?.is_some())
+}
