@@ -138,8 +138,7 @@ impl IntoResponse for ApiError {
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        let waits =
-            matches!(self.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
+        let waits = matches!(self.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
         if let (true, Some(span)) = (waits, self.error.retry_hint()) {
             headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(span)));
         }
@@ -298,16 +297,17 @@ mod tests {
         Error::new(kind).retry_after(Duration::from_millis(millis))
     }
 
+    async fn panics() -> StatusCode {
+        panic!("secret {}", 1)
+    }
+
     #[tokio::test]
     async fn faults_of_ours_and_panics_say_nothing() {
         let expected = r#"{"detail":"Internal Server Error","request_id":"r"}"#;
-        let hidden = || {
-            Error::text(ErrorKind::Internal, "table tasks is gone").because("password=x")
-        };
+        let hidden = || Error::text(ErrorKind::Internal, "table tasks is gone").because("password=x");
         let (response, body) = answer(hidden, Some("r")).await;
         assert_eq!((response.status().as_u16(), body.as_str()), (500, expected));
-        let panics = || async { panic!("secret {}", 1) };
-        let app = Router::new().route("/", get(panics as fn() -> _));
+        let app = Router::new().route("/", get(panics));
         let (response, body) = send(app, "GET", "/", Some("r")).await;
         assert_eq!((response.status().as_u16(), body.as_str()), (500, expected));
         let error = ApiError::panicked(&"boom");

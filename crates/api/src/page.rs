@@ -64,8 +64,7 @@ impl<T: ToSchema> PartialSchema for Page<T> {
             .property("total", count("Total", 0))
             .property("limit", count("Limit", 1))
             .property("offset", count("Offset", 0));
-        let page =
-            ["items", "total", "limit", "offset"].into_iter().fold(page, ObjectBuilder::required);
+        let page = ["items", "total", "limit", "offset"].into_iter().fold(page, ObjectBuilder::required);
         RefOr::T(page.build().into())
     }
 }

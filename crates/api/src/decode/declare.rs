@@ -4,8 +4,8 @@ use serde_json::{Map, Value as Json, json};
 use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{
-    AdditionalProperties, AnyOfBuilder, ArrayBuilder, KnownFormat, ObjectBuilder, SchemaFormat,
-    SchemaType, Type,
+    AdditionalProperties, AnyOfBuilder, ArrayBuilder, KnownFormat, ObjectBuilder, SchemaFormat, SchemaType,
+    Type,
 };
 use utoipa::openapi::{Ref, RefOr, Required, Schema};
 
@@ -29,11 +29,7 @@ impl FieldSpec {
 
     /// A field with a declared default.
     #[must_use]
-    pub fn with_default<T: Field>(
-        name: &'static str,
-        docs: &'static [&'static str],
-        default: &T,
-    ) -> Self {
+    pub fn with_default<T: Field>(name: &'static str, docs: &'static [&'static str], default: &T) -> Self {
         Self { name, docs, shape: T::shape(), default: default.shown(), required: false }
     }
 
@@ -120,9 +116,7 @@ pub fn reference_to<T: Declared>() -> Json {
 fn title(name: &str) -> String {
     let word = |word: &str| {
         let mut letters = word.chars();
-        letters.next().map_or(String::new(), |first| {
-            first.to_uppercase().chain(letters).collect()
-        })
+        letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
     };
     name.split('_').map(word).collect::<Vec<_>>().join(" ")
 }
@@ -155,9 +149,8 @@ fn size(shape: &Json, keyword: &str) -> Option<usize> {
 }
 
 fn any_of(shape: &Json, items: &[Json]) -> Schema {
-    let mut any = AnyOfBuilder::new()
-        .description(text(shape, "description"))
-        .default(shape.get("default").cloned());
+    let mut any =
+        AnyOfBuilder::new().description(text(shape, "description")).default(shape.get("default").cloned());
     for item in items {
         any = any.item(to_schema(item));
     }

@@ -196,12 +196,7 @@ where
     }
 }
 
-fn check_length(
-    length: usize,
-    min: usize,
-    max: usize,
-    at: ValuePointerRef<'_>,
-) -> Result<(), Problems> {
+fn check_length(length: usize, min: usize, max: usize, at: ValuePointerRef<'_>) -> Result<(), Problems> {
     if length < min {
         let msg = format!("List should have at least {min} items, not {length}");
         let ctx = json!({ "field_type": "List", "min_length": min, "actual_length": length });

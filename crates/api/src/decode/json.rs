@@ -39,9 +39,7 @@ fn has_nul(value: &Json) -> bool {
     match value {
         Json::String(text) => text.contains('\0'),
         Json::Array(items) => items.iter().any(has_nul),
-        Json::Object(fields) => {
-            fields.iter().any(|(key, field)| key.contains('\0') || has_nul(field))
-        }
+        Json::Object(fields) => fields.iter().any(|(key, field)| key.contains('\0') || has_nul(field)),
         Json::Null | Json::Bool(_) | Json::Number(_) => false,
     }
 }

@@ -53,9 +53,7 @@ mod text;
 
 pub use body::{Body, BodyFault, Input, decode_body, is_json, read_bytes};
 pub(crate) use declare::input;
-pub use declare::{
-    Declared, FieldSpec, members, parameters_of, reference_to, schema_of, to_schema,
-};
+pub use declare::{Declared, FieldSpec, members, parameters_of, reference_to, schema_of, to_schema};
 pub use field::{Components, Field, List, NonNull, Patch, Reader, Rules};
 pub use json::{AnyJson, Dict, Object};
 pub use number::{Flag, Int, Real};

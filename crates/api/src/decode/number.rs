@@ -55,11 +55,7 @@ fn integral(number: f64, at: ValuePointerRef<'_>) -> Result<Wide, Problems> {
     /// The first number that no longer fits: 2^63, exactly representable.
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;
     if number.fract() != 0.0 {
-        return Err(Problems::one(
-            "int_from_float",
-            at,
-            "Input should be an integer, but it has a fraction",
-        ));
+        return Err(Problems::one("int_from_float", at, "Input should be an integer, but it has a fraction"));
     }
     Ok(if number >= LIMIT {
         Wide::TooLarge
@@ -171,7 +167,7 @@ impl Deserr<Problems> for Flag {
             Value::Boolean(flag) => Some(flag),
             Value::Integer(0) => Some(false),
             Value::Integer(1) => Some(true),
-            Value::Float(n) if n == 0.0 => Some(false),
+            Value::Float(0.0) => Some(false),
             Value::Float(1.0) => Some(true),
             Value::String(text) => match text.to_ascii_lowercase().as_str() {
                 "true" | "t" | "yes" | "y" | "on" | "1" => Some(true),

@@ -3,9 +3,7 @@
 use std::borrow::Cow;
 use std::ops::ControlFlow;
 
-use deserr::{
-    DeserializeError, ErrorKind, IntoValue, MergeWithError, Value, ValueKind, ValuePointerRef,
-};
+use deserr::{DeserializeError, ErrorKind, IntoValue, MergeWithError, Value, ValueKind, ValuePointerRef};
 use mc_model::error::Problem;
 use serde_json::{Value as Json, json};
 
@@ -56,13 +54,8 @@ impl Problems {
 
     /// One problem with a code of platform spec §3 and a sentence.
     #[must_use]
-    pub fn one(
-        code: &'static str,
-        at: ValuePointerRef<'_>,
-        msg: impl Into<Cow<'static, str>>,
-    ) -> Self {
-        let fault =
-            Fault { code, path: steps(at), msg: msg.into(), ctx: None, absent: false };
+    pub fn one(code: &'static str, at: ValuePointerRef<'_>, msg: impl Into<Cow<'static, str>>) -> Self {
+        let fault = Fault { code, path: steps(at), msg: msg.into(), ctx: None, absent: false };
         Self { faults: vec![fault] }
     }
 
@@ -79,8 +72,7 @@ impl Problems {
     #[must_use]
     pub fn rule(at: ValuePointerRef<'_>, reason: impl Into<Cow<'static, str>>) -> Self {
         let reason = reason.into();
-        Self::one("value_error", at, format!("Value error, {reason}"))
-            .with(json!({ "error": reason }))
+        Self::one("value_error", at, format!("Value error, {reason}")).with(json!({ "error": reason }))
     }
 
     /// A required field that is not there.
@@ -93,11 +85,7 @@ impl Problems {
 
     /// A value of the wrong kind; a whole body of `null` counts as no body.
     #[must_use]
-    pub fn kind<V: IntoValue>(
-        code: &'static str,
-        at: ValuePointerRef<'_>,
-        actual: &Value<V>,
-    ) -> Self {
+    pub fn kind<V: IntoValue>(code: &'static str, at: ValuePointerRef<'_>, actual: &Value<V>) -> Self {
         if at.is_origin() && matches!(actual, Value::Null) {
             return Self::one("missing", at, "Field required");
         }
@@ -157,18 +145,10 @@ impl Fault {
 }
 
 impl MergeWithError<Self> for Problems {
-    fn merge(
-        earlier: Option<Self>,
-        later: Self,
-        _at: ValuePointerRef<'_>,
-    ) -> ControlFlow<Self, Self> {
+    fn merge(earlier: Option<Self>, later: Self, _at: ValuePointerRef<'_>) -> ControlFlow<Self, Self> {
         let mut all = earlier.unwrap_or_default();
         all.add(later);
-        if all.faults.len() < MAX_PROBLEMS {
-            ControlFlow::Continue(all)
-        } else {
-            ControlFlow::Break(all)
-        }
+        if all.faults.len() < MAX_PROBLEMS { ControlFlow::Continue(all) } else { ControlFlow::Break(all) }
     }
 }
 
@@ -179,9 +159,7 @@ impl DeserializeError for Problems {
         at: ValuePointerRef<'_>,
     ) -> ControlFlow<Self, Self> {
         let found = match error {
-            ErrorKind::IncorrectValueKind { actual, accepted } => {
-                Self::kind(code_of(accepted), at, &actual)
-            }
+            ErrorKind::IncorrectValueKind { actual, accepted } => Self::kind(code_of(accepted), at, &actual),
             ErrorKind::MissingField { field } => Self::missing(at, field),
             ErrorKind::UnknownKey { key, .. } => {
                 Self::one("extra_forbidden", at.push_key(key), "Extra inputs are not permitted")
@@ -267,9 +245,7 @@ fn copy(value: &Json, room: &mut usize) -> Option<Json> {
     let cost = value.as_str().map_or(8, str::len);
     *room = room.checked_sub(cost)?;
     Some(match value {
-        Json::Array(items) => {
-            Json::Array(items.iter().map(|item| copy(item, room)).collect::<Option<_>>()?)
-        }
+        Json::Array(items) => Json::Array(items.iter().map(|item| copy(item, room)).collect::<Option<_>>()?),
         Json::Object(fields) => {
             let mut copied = serde_json::Map::new();
             for (key, field) in fields {

@@ -94,8 +94,7 @@ fn percent_decoded(raw: &str) -> String {
         decoded.push(byte);
         index += width;
     }
-    String::from_utf8(decoded)
-        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+    String::from_utf8(decoded).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
 fn escaped(rest: &[u8]) -> Option<u8> {

@@ -29,13 +29,11 @@ fn parse_uuid(text: &str, at: ValuePointerRef<'_>) -> Result<Uuid, Problems> {
 /// Reads an id in the path of a request.
 ///
 /// # Errors
-/// `uuid_parsing` at `["path", name]`.
-pub fn path_id<T: From<Uuid>>(name: &str, raw: &str) -> Result<T, Problem> {
-    let at = ValuePointerRef::Origin;
-    parse_uuid(raw, at.push_key(name)).map(T::from).map_err(|problems| {
-        let root = json!({ name: raw });
-        problems.located("path", &root).pop().expect("a failed parse reports one problem")
-    })
+/// One problem, `uuid_parsing` at `["path", name]`; [`mc_model::Error::problems`] makes the 422 of it.
+pub fn path_id<T: From<Uuid>>(name: &str, raw: &str) -> Result<T, Vec<Problem>> {
+    parse_uuid(raw, ValuePointerRef::Origin.push_key(name))
+        .map(T::from)
+        .map_err(|found| found.located("path", &json!({ name: raw })))
 }
 
 macro_rules! id_fields {

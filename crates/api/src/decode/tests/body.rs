@@ -54,8 +54,7 @@ fn no_body() {
 #[test]
 fn not_an_object() {
     for (body, input) in [("[]", json!([])), ("5", json!(5)), (r#""x""#, json!("x"))] {
-        let expected =
-            json!([{ "type": "model_attributes_type", "loc": ["body"], "input": input }]);
+        let expected = json!([{ "type": "model_attributes_type", "loc": ["body"], "input": input }]);
         assert_eq!(problems_of::<Sample>(body), expected);
     }
 }
@@ -164,8 +163,7 @@ async fn transport_faults() {
 async fn query_and_body_share_one_answer() {
     let (status, body) = answer("/both?limit=0", RawBody::from(r#"{"title":5}"#)).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
-    let places: Vec<&Json> =
-        body["detail"].as_array().into_iter().flatten().map(|one| &one["loc"]).collect();
+    let places: Vec<&Json> = body["detail"].as_array().into_iter().flatten().map(|one| &one["loc"]).collect();
     assert_eq!(places, [&json!(["query", "limit"]), &json!(["body", "title"])]);
     let (status, _) = answer("/both?limit=3", RawBody::from("{}")).await;
     assert_eq!(status, StatusCode::OK);

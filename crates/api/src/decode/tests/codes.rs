@@ -110,9 +110,11 @@ fn identifiers() {
 #[test]
 fn ids_in_paths() {
     let found = path_id::<mc_model::ids::TaskId>("task_id", "zz").expect_err("not an id");
-    assert_eq!((found.code, found.loc), ("uuid_parsing", vec!["path".into(), "task_id".into()]));
-    assert_eq!(found.input, "zz");
-    assert!(found.ctx.is_some());
+    let shown = serde_json::to_value(&found).expect("problems serialize");
+    assert_eq!(shown[0]["type"], "uuid_parsing");
+    assert_eq!(shown[0]["loc"], json!(["path", "task_id"]));
+    assert_eq!(shown[0]["input"], "zz");
+    assert!(shown[0]["ctx"]["error"].is_string());
     assert!(path_id::<mc_model::ids::TaskId>("t", "96a4af198efc4b52a3512e2450f92737").is_ok());
 }
 
@@ -174,12 +176,7 @@ fn addresses() {
 fn lists_and_objects() {
     one("ids", Json::Null, "list_type", Json::Null);
     one("ids", json!("x"), "list_type", Json::Null);
-    one(
-        "pair",
-        json!([]),
-        "too_short",
-        json!({ "field_type": "List", "min_length": 1, "actual_length": 0 }),
-    );
+    one("pair", json!([]), "too_short", json!({ "field_type": "List", "min_length": 1, "actual_length": 0 }));
     one(
         "pair",
         json!([1, 2, 3]),
@@ -319,8 +316,7 @@ fn the_derive_works_with_the_same_types() {
     assert_eq!((read.title.0, read.status), (None, Patch::Null));
     assert!(read.tag_ids.is_empty());
     let found = problems_of::<Derived>(r#"{"status":"x","title":null}"#);
-    let codes: Vec<&Json> =
-        found.as_array().into_iter().flatten().map(|problem| &problem["type"]).collect();
+    let codes: Vec<&Json> = found.as_array().into_iter().flatten().map(|problem| &problem["type"]).collect();
     assert_eq!(codes, ["literal_error", "string_type", "missing"]);
     let found = problems_of::<Derived>("[]");
     assert_eq!(found[0]["type"], "model_attributes_type");

@@ -25,8 +25,9 @@ impl Dice {
             3 => json!(self.0 as i64),
             4 => json!(f64::from_bits(self.0)),
             5 => json!("2030-01-01T00:00:00Z"),
-            6 => json!(["", "\0", "ä\u{1F600}", "96a4af19-8efc-4b52-a351-2e2450f92737", "1e999"]
-                [self.roll(5)]),
+            6 => {
+                json!(["", "\0", "ä\u{1F600}", "96a4af19-8efc-4b52-a351-2e2450f92737", "1e999"][self.roll(5)])
+            }
             7 => json!("x".repeat(self.roll(60_000))),
             8 => (0..self.roll(4)).map(|_| self.value(depth - 1)).collect(),
             _ => self.object(depth - 1),
@@ -35,8 +36,20 @@ impl Dice {
 
     fn object(&mut self, depth: usize) -> Json {
         const KEYS: [&str; 14] = [
-            "name", "short", "count", "confidence", "active", "agent", "at", "link", "ids", "inner",
-            "title", "due_at", "custom_field_values", "\0",
+            "name",
+            "short",
+            "count",
+            "confidence",
+            "active",
+            "agent",
+            "at",
+            "link",
+            "ids",
+            "inner",
+            "title",
+            "due_at",
+            "custom_field_values",
+            "\0",
         ];
         let fields = (0..self.roll(8)).map(|_| {
             let key = KEYS[self.roll(KEYS.len())];
@@ -68,8 +81,7 @@ fn is_documented(fault: &BodyFault) -> bool {
     match fault {
         BodyFault::Unreadable => true,
         BodyFault::Invalid(problems) => {
-            !problems.is_empty()
-                && problems.iter().all(|one| one.loc[0] == "body" && !one.msg.is_empty())
+            !problems.is_empty() && problems.iter().all(|one| one.loc[0] == "body" && !one.msg.is_empty())
         }
     }
 }
@@ -82,10 +94,8 @@ fn junk_bodies_and_queries_never_panic() {
         let mut bytes = dice.object(3).to_string().into_bytes();
         dice.spoil(&mut bytes);
         let json = dice.roll(8) > 0;
-        let results = [
-            decode_body::<Sample>(json, &bytes).map(drop),
-            decode_body::<Update>(json, &bytes).map(drop),
-        ];
+        let results =
+            [decode_body::<Sample>(json, &bytes).map(drop), decode_body::<Update>(json, &bytes).map(drop)];
         for result in results {
             match result {
                 Ok(()) => good += 1,

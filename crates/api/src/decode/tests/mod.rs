@@ -14,8 +14,8 @@ use mc_model::task::TaskStatus;
 use serde_json::{Value as Json, json};
 
 use super::{
-    AnyJson, Dict, Flag, HttpUrl, Int, List, NonNull, Object, Patch, Real, Rules, Text,
-    TrimmedText, decode_body, input,
+    AnyJson, Dict, Flag, HttpUrl, Int, List, NonNull, Object, Patch, Real, Rules, Text, TrimmedText,
+    decode_body, input,
 };
 
 input! {

@@ -46,8 +46,7 @@ fn the_literal_null_is_absent_only_for_optional_values() {
 fn reports_all_faults_with_the_text_that_was_sent() {
     let raw = "limit=0&offset=9223372036854775808&assigned_agent_id=x&unassigned=2&status=%00";
     let found = decode_query::<(Filter, Paging)>(Some(raw)).expect_err("five faults");
-    let shown: Vec<_> =
-        found.iter().map(|one| (one.code, one.loc[1].as_str(), one.input.as_str())).collect();
+    let shown: Vec<_> = found.iter().map(|one| (one.code, one.loc[1].as_str(), one.input.as_str())).collect();
     assert_eq!(
         shown,
         [

@@ -103,3 +103,31 @@ fn pages_are_named_and_described_as_in_the_contract() {
     let shown = serde_json::to_string(&Page::from(page)).expect("serializes");
     assert_eq!(shown, r#"{"items":[1],"total":5,"limit":1,"offset":2}"#);
 }
+
+type InnerPage = Page<Inner>;
+
+#[utoipa::path(
+    post,
+    path = "/samples",
+    params(Paging),
+    request_body = Sample,
+    responses((status = 200, description = "A page", body = InnerPage)),
+)]
+async fn list_samples() {}
+
+#[test]
+fn declarations_reach_the_document_of_a_route() {
+    let (_, document) = utoipa_axum::router::OpenApiRouter::<()>::new()
+        .routes(utoipa_axum::routes!(list_samples))
+        .split_for_parts();
+    let document = serde_json::to_value(document).expect("the document serializes");
+    let operation = &document["paths"]["/samples"]["post"];
+    let reference = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
+    assert_eq!(operation["requestBody"]["content"]["application/json"]["schema"], reference("Sample"));
+    let page = "LimitOffsetPage_TypeVar_Customized_Inner_";
+    assert_eq!(operation["responses"]["200"]["content"]["application/json"]["schema"], reference(page));
+    assert_eq!(operation["parameters"][1]["name"], "offset");
+    let schemas = document["components"]["schemas"].as_object().expect("schemas");
+    let names: Vec<&str> = schemas.keys().map(String::as_str).collect();
+    assert_eq!(names, ["Inner", page, "Sample"]);
+}
