@@ -80,7 +80,6 @@ fn indexes_contained_in_others(table: &Table) -> Vec<String> {
         table.indexes.iter().any(|long| {
             long.name != short.name
                 && long.condition == short.condition
-                && (long.terms.len() > short.terms.len() || !short.unique)
                 && long.terms.starts_with(&short.terms)
         })
     };
