@@ -20,6 +20,7 @@ macro_rules! ids {
         impl $name {
             /// A new, unique identifier that sorts after those made before it in this process.
             #[must_use]
+            #[expect(clippy::disallowed_methods, reason = "ids are made here")]
             pub fn generate() -> Self {
                 Self(Uuid::now_v7())
             }
@@ -92,6 +93,7 @@ ids! {
 
 /// A request id the server makes: a random UUID as 32 lowercase hexadecimal digits.
 #[must_use]
+#[expect(clippy::disallowed_methods, reason = "ids are made here")]
 pub fn generate_request_id() -> String {
     Uuid::new_v4().simple().to_string()
 }
