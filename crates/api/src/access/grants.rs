@@ -1,0 +1,200 @@
+//! The checks, by the codes of platform spec §11.
+
+use axum::extract::FromRequestParts;
+use axum::extract::RawPathParams;
+use axum::http::request::Parts;
+use mc_model::ids::{BoardId, TaskId};
+use mc_model::{Error, ErrorKind, Result};
+use mc_service::access::{
+    Actor, AgentSession, BoardLead, BoardReader, BoardWriter, TaskOwner, TaskReader, TaskWriter, UserSession,
+};
+use uuid::Uuid;
+
+use super::credentials::{agent_header, agent_token, bearer};
+use super::guard::{Access, AccessDoc, PathParameter};
+use crate::client_ip::ClientIp;
+use crate::decode::path_id;
+use crate::state::AppState;
+
+const BOARD: PathParameter = PathParameter { name: "board_id", title: "Board Id", is_uuid: false };
+const TASK: PathParameter = PathParameter { name: "task_id", title: "Task Id", is_uuid: true };
+
+const USER: AccessDoc =
+    AccessDoc { is_user_only: true, has_agent_headers: false, is_limited: false, path: &[] };
+const SHARED: AccessDoc =
+    AccessDoc { is_user_only: false, has_agent_headers: false, is_limited: true, path: &[] };
+const AGENT: AccessDoc =
+    AccessDoc { is_user_only: false, has_agent_headers: true, is_limited: true, path: &[] };
+
+/// `U`: an authenticated person.
+#[derive(Clone, Debug)]
+pub struct CurrentUser(pub UserSession);
+
+impl Access for CurrentUser {
+    const DOC: AccessDoc = USER;
+
+    async fn check(state: &AppState, parts: &mut Parts) -> Result<Self> {
+        user(state, parts).await.map(Self)
+    }
+}
+
+/// `OM`: a member of the active organization. Authentication provides every person with one.
+#[derive(Clone, Debug)]
+pub struct OrgMember(pub UserSession);
+
+impl Access for OrgMember {
+    const DOC: AccessDoc = USER;
+
+    async fn check(state: &AppState, parts: &mut Parts) -> Result<Self> {
+        user(state, parts).await.map(Self)
+    }
+}
+
+/// `AG`: an authenticated agent.
+#[derive(Clone, Debug)]
+pub struct CurrentAgent(pub AgentSession);
+
+impl Access for CurrentAgent {
+    const DOC: AccessDoc = AGENT;
+
+    async fn check(state: &AppState, parts: &mut Parts) -> Result<Self> {
+        agent(state, parts).await.map(Self)
+    }
+}
+
+/// `BRa`: a person or an agent who may read the board.
+#[derive(Clone, Debug)]
+pub struct ReadBoard(pub BoardReader);
+
+impl Access for ReadBoard {
+    const DOC: AccessDoc = AccessDoc { path: &[BOARD], ..SHARED };
+
+    async fn check(state: &AppState, parts: &mut Parts) -> Result<Self> {
+        let actor = user_or_agent(state, parts).await?;
+        state.services.board_reader(actor, board_id(parts).await?).await.map(Self)
+    }
+}
+
+/// `BWu`: a person who may write the board.
+#[derive(Clone, Debug)]
+pub struct UserWritesBoard(pub BoardWriter);
+
+impl Access for UserWritesBoard {
+    const DOC: AccessDoc = AccessDoc { path: &[BOARD], ..USER };
+
+    async fn check(state: &AppState, parts: &mut Parts) -> Result<Self> {
+        let actor = Actor::User(user(state, parts).await?);
+        state.services.board_writer(actor, board_id(parts).await?).await.map(Self)
+    }
+}
+
+/// `B → AG`: an agent on a board it reaches.
+#[derive(Clone, Debug)]
+pub struct AgentOnBoard(pub BoardReader);
+
+impl Access for AgentOnBoard {
+    const DOC: AccessDoc = AccessDoc { path: &[BOARD], ..AGENT };
+
+    async fn check(state: &AppState, parts: &mut Parts) -> Result<Self> {
+        let actor = Actor::Agent(agent(state, parts).await?);
+        state.services.board_reader(actor, board_id(parts).await?).await.map(Self)
+    }
+}
+
+/// `B → AG`, lead only: the lead of the board.
+#[derive(Clone, Debug)]
+pub struct LeadOnBoard(pub BoardLead);
+
+impl Access for LeadOnBoard {
+    const DOC: AccessDoc = AccessDoc { path: &[BOARD], ..AGENT };
+
+    async fn check(state: &AppState, parts: &mut Parts) -> Result<Self> {
+        let session = agent(state, parts).await?;
+        state.services.board_lead(session, board_id(parts).await?).await.map(Self)
+    }
+}
+
+/// The checks of operations on one task: who is asked, and what is proven.
+macro_rules! task_access {
+    ($($(#[$doc:meta])* $name:ident($proof:ident) = $services:ident by $actor:ident, $base:ident;)+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug)]
+        pub struct $name(pub $proof);
+
+        impl Access for $name {
+            const DOC: AccessDoc = AccessDoc { path: &[TASK, BOARD], ..$base };
+
+            async fn check(state: &AppState, parts: &mut Parts) -> Result<Self> {
+                let actor = $actor(state, parts).await?;
+                let (board, task) = (board_id(parts).await?, task_id(parts).await);
+                state.services.$services(actor, board, || task).await.map(Self)
+            }
+        }
+    )+};
+}
+
+task_access! {
+    /// `T`: a person or an agent who may read the task.
+    ReadTask(TaskReader) = task_reader by user_or_agent, SHARED;
+    /// `T → UA` for a change: a person with write access or an agent of the board.
+    WriteTask(TaskWriter) = task_writer by user_or_agent, SHARED;
+    /// `T → U` for a deletion: a person with write access.
+    UserTaskOwner(TaskOwner) = task_owner by only_user, USER;
+    /// `T → AG`: an agent who may read the task.
+    AgentTaskReader(TaskReader) = task_reader by only_agent, AGENT;
+    /// `T → AG` for a change.
+    AgentTaskWriter(TaskWriter) = task_writer by only_agent, AGENT;
+    /// `T → AG` for a deletion: the lead of the board.
+    AgentTaskOwner(TaskOwner) = task_owner by only_agent, AGENT;
+}
+
+async fn user(state: &AppState, parts: &Parts) -> Result<UserSession> {
+    state.services.authenticate_user(bearer(&parts.headers)).await
+}
+
+async fn only_user(state: &AppState, parts: &mut Parts) -> Result<Actor> {
+    user(state, parts).await.map(Actor::User)
+}
+
+async fn only_agent(state: &AppState, parts: &mut Parts) -> Result<Actor> {
+    agent(state, parts).await.map(Actor::Agent)
+}
+
+/// `UA`: with an agent header nobody but the agent is asked; else a person, and only then an agent by bearer.
+async fn user_or_agent(state: &AppState, parts: &mut Parts) -> Result<Actor> {
+    if agent_header(&parts.headers).is_none() {
+        match user(state, parts).await {
+            Err(error) if error.kind() == ErrorKind::Unauthenticated => {}
+            session => return session.map(Actor::User),
+        }
+        if bearer(&parts.headers).is_none() {
+            return Err(Error::unauthenticated());
+        }
+    }
+    only_agent(state, parts).await
+}
+
+/// Counts the attempt, also one without a token, then looks the agent up.
+async fn agent(state: &AppState, parts: &mut Parts) -> Result<AgentSession> {
+    let address = parts.extensions.get::<ClientIp>().and_then(|ip| ip.0);
+    let key = address.map_or_else(|| "unknown".to_owned(), |address| address.to_string());
+    let decision = state.limiter().hit(state.agent_auth_rule(), &key).await;
+    parts.extensions.insert(decision);
+    decision.into_result()?;
+    state.services.authenticate_agent(agent_token(&parts.headers).as_deref()).await
+}
+
+async fn board_id(parts: &mut Parts) -> Result<BoardId> {
+    path_value(parts, BOARD.name).await
+}
+
+async fn task_id(parts: &mut Parts) -> Result<TaskId> {
+    path_value(parts, TASK.name).await
+}
+
+async fn path_value<T: From<Uuid>>(parts: &mut Parts, name: &str) -> Result<T> {
+    let values = RawPathParams::from_request_parts(parts, &()).await.map_err(Error::internal)?;
+    let raw = values.iter().find(|(key, _)| *key == name).map(|(_, value)| value);
+    let raw = raw.ok_or_else(|| Error::internal(format!("the path has no {name}")))?;
+    path_id(name, raw).map_err(Error::problems)
+}

@@ -1,0 +1,15 @@
+//! Who may call an operation: one declaration that enforces it and writes it into the document.
+//!
+//! `guard::<A>(routes!(handler), state)` runs the check of `A` before the handler and describes it: the security
+//! scheme, the header and path parameters it reads, the limit it counts. The handler takes [`Granted<A>`], which only
+//! that check can fill. An operation that is mounted without a guard has no access to anything.
+
+mod credentials;
+mod grants;
+mod guard;
+
+pub use grants::{
+    AgentOnBoard, AgentTaskOwner, AgentTaskReader, AgentTaskWriter, CurrentAgent, CurrentUser, LeadOnBoard,
+    OrgMember, ReadBoard, ReadTask, UserTaskOwner, UserWritesBoard, WriteTask,
+};
+pub use guard::{Access, AccessDoc, Granted, PathParameter, guard, operation_id, public};

@@ -1,0 +1,7 @@
+//! What agents call.
+
+mod routes;
+mod tasks;
+mod wire;
+
+pub(crate) use routes::routes;

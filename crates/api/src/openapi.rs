@@ -1,0 +1,148 @@
+//! The OpenAPI document: what the operations declare, completed.
+
+use serde_json::{Map, Value, json};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{OpenApi, PartialSchema, ToSchema};
+
+use crate::decode::to_schema;
+use crate::guidance;
+
+/// Title, version and security of the API (platform spec §15).
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Mission Control API", version = "0.1.0", description = "Runs a fleet of AI agents for a team."),
+    components(schemas(ValidationError, HTTPValidationError, LLMErrorResponse)),
+    modifiers(&BearerScheme)
+)]
+pub(crate) struct Base;
+
+struct BearerScheme;
+
+impl utoipa::Modify for BearerScheme {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        document
+            .components
+            .get_or_insert_default()
+            .add_security_scheme("HTTPBearer", SecurityScheme::Http(bearer));
+    }
+}
+
+/// A schema that no Rust type has, because error bodies are written from `mc_model::Error`.
+macro_rules! error_schema {
+    ($($(#[$doc:meta])* $name:ident = $shape:expr;)+) => {$(
+        $(#[$doc])*
+        pub(crate) struct $name;
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                to_schema(&$shape)
+            }
+        }
+
+        impl ToSchema for $name {}
+    )+};
+}
+
+error_schema! {
+    /// One field error.
+    ValidationError = json!({
+        "type": "object", "title": "ValidationError", "required": ["loc", "msg", "type"],
+        "properties": {
+            "loc": {"type": "array", "items": {"anyOf": [{"type": "string"}, {"type": "integer"}]}},
+            "msg": {"type": "string"},
+            "type": {"type": "string"},
+            "input": {},
+            "ctx": {"type": "object"},
+        },
+    });
+    /// The answer to input that breaks a rule.
+    HTTPValidationError = json!({
+        "type": "object", "title": "HTTPValidationError",
+        "properties": {
+            "detail": {"type": "array", "items": {"$ref": "#/components/schemas/ValidationError"}},
+        },
+    });
+    /// The error body of the agents' tools.
+    LLMErrorResponse = json!({
+        "type": "object", "title": "LLMErrorResponse", "required": ["detail"],
+        "properties": {
+            "detail": {"anyOf": [
+                {"type": "string"},
+                {"type": "object", "additionalProperties": true},
+                {"type": "array", "items": {}},
+            ]},
+            "request_id": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+            "code": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+            "retryable": {"anyOf": [{"type": "boolean"}, {"type": "null"}]},
+        },
+    });
+}
+
+/// The tags, in the order of the contract.
+const TAGS: [(&str, &str); 24] = [
+    ("auth", "Signing in."),
+    ("health", "Whether the server lives and is ready."),
+    ("agents", "Agents as people manage them."),
+    ("activity", "What happened."),
+    ("gateways", "The OpenClaw gateways that run agents."),
+    ("metrics", "Figures for the dashboard."),
+    ("organizations", "Tenants, members and invites."),
+    ("souls-directory", "Published agent characters."),
+    ("skills", "Skill packs and the marketplace."),
+    ("board-groups", "Groups of boards."),
+    ("board-group-memory", "What a group of boards remembers."),
+    ("boards", "Boards and their snapshots."),
+    ("board-memory", "What a board remembers, chat included."),
+    ("board-webhooks", "Events from outside."),
+    ("board-onboarding", "Finding the goal of a board together with an agent."),
+    ("approvals", "Decisions that people keep for themselves."),
+    ("tasks", "Tasks, comments and their live stream."),
+    ("custom-fields", "Fields that an organization adds to tasks."),
+    ("tags", "Labels for tasks."),
+    ("users", "One's own account."),
+    ("agent", "What every agent may call."),
+    ("agent-lead", "Tools of board leads."),
+    ("agent-worker", "Tools of workers."),
+    ("agent-main", "Tools of gateway main agents."),
+];
+
+/// Completes the collected document.
+pub(crate) fn finish(collected: &utoipa::openapi::OpenApi) -> Value {
+    let mut document = serde_json::to_value(collected).unwrap_or_default();
+    document["openapi"] = json!("3.1.0");
+    document["tags"] =
+        TAGS.iter().map(|(name, description)| json!({"name": name, "description": description})).collect();
+    if let Some(info) = document["info"].as_object_mut() {
+        info.remove("license");
+        info.remove("contact");
+    }
+    for_each_operation(&mut document, complete);
+    for (name, members) in guidance::SCHEMAS {
+        if let Some(schema) = document["components"]["schemas"][name].as_object_mut() {
+            schema.extend(members.iter().map(|(key, value)| ((*key).to_owned(), json!(value))));
+        }
+    }
+    document
+}
+
+fn for_each_operation(document: &mut Value, mut edit: impl FnMut(&mut Map<String, Value>)) {
+    let paths = document["paths"].as_object_mut();
+    let items = paths.into_iter().flat_map(Map::values_mut).filter_map(Value::as_object_mut);
+    for operation in items.flat_map(Map::values_mut).filter_map(Value::as_object_mut) {
+        edit(operation);
+    }
+}
+
+/// Gives an operation the guidance for language models that its id has, and a description if it has none.
+fn complete(operation: &mut Map<String, Value>) {
+    let id = operation.get("operationId").and_then(Value::as_str).unwrap_or_default().to_owned();
+    if let Some(guidance) = guidance::of(&id) {
+        operation.extend(guidance);
+    }
+    if !operation.contains_key("description") {
+        let summary = operation.get("summary").cloned().unwrap_or_else(|| json!(id));
+        operation.insert("description".to_owned(), summary);
+    }
+}

@@ -1,0 +1,6 @@
+//! Organizations and memberships.
+
+mod routes;
+mod wire;
+
+pub(crate) use routes::routes;

@@ -1,0 +1,55 @@
+//! Server-sent events on the wire: CRLF line ends, a comment every fifteen seconds, one-line data.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
+use bytes::{BufMut, Bytes, BytesMut};
+use futures_util::stream::{self, Stream};
+use mc_model::Timestamp;
+
+/// How often a silent stream says that it lives.
+const PING: Duration = Duration::from_secs(15);
+
+/// One event. `id` lets the client resume with `Last-Event-ID`.
+pub(crate) fn frame(event: &str, id: i64, data: &[u8]) -> Bytes {
+    let mut frame = BytesMut::with_capacity(event.len() + data.len() + 48);
+    frame.put_slice(b"event: ");
+    frame.put_slice(event.as_bytes());
+    frame.put_slice(b"\r\nid: ");
+    frame.put_slice(id.to_string().as_bytes());
+    frame.put_slice(b"\r\ndata: ");
+    frame.put_slice(data);
+    frame.put_slice(b"\r\n\r\n");
+    frame.freeze()
+}
+
+/// A source of frames.
+pub(crate) trait Frames: Send + 'static {
+    /// The next frames as one piece; none at the end. May be cancelled and called again.
+    fn next(&mut self) -> impl Future<Output = Option<Bytes>> + Send;
+}
+
+/// The response that sends what `frames` gives, with pings in between.
+pub(crate) fn respond(frames: impl Frames, now: impl Fn() -> Timestamp + Send + 'static) -> Response {
+    let mut response = Response::new(Body::from_stream(pieces(frames, now)));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
+}
+
+fn pieces(
+    frames: impl Frames,
+    now: impl Fn() -> Timestamp + Send + 'static,
+) -> impl Stream<Item = Result<Bytes, std::convert::Infallible>> + Send {
+    stream::unfold((frames, now), |(mut frames, now)| async move {
+        let piece = match tokio::time::timeout(PING, frames.next()).await {
+            Ok(piece) => piece?,
+            Err(_) => Bytes::from(format!(": ping - {}\r\n\r\n", now())),
+        };
+        Some((Ok(piece), (frames, now)))
+    })
+}

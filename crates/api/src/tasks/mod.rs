@@ -1,0 +1,7 @@
+//! Tasks and their comments.
+
+mod routes;
+mod stream;
+pub(crate) mod wire;
+
+pub(crate) use routes::routes;

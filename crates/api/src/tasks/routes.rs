@@ -1,0 +1,136 @@
+//! Operations on tasks, for people and for agents who share them.
+
+use axum::Json;
+use axum::extract::State;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::stream;
+use super::wire::{
+    BlockedTaskError, TaskCommentCreate, TaskCommentPage, TaskCommentRead, TaskCreate, TaskPage, TaskQuery,
+    TaskRead, TaskUpdate,
+};
+use crate::access::{Granted, ReadBoard, ReadTask, UserTaskOwner, UserWritesBoard, WriteTask, guard};
+use crate::decode::{Body, Query};
+use crate::page::Paging;
+use crate::state::AppState;
+use crate::wire::{Answer, Context, OkResponse};
+
+pub(crate) fn routes(state: &AppState) -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(guard::<ReadBoard>(routes!(stream::stream_tasks), state))
+        .routes(guard::<ReadBoard>(routes!(list_tasks), state))
+        .routes(guard::<UserWritesBoard>(routes!(create_task), state))
+        .routes(guard::<WriteTask>(routes!(update_task), state))
+        .routes(guard::<UserTaskOwner>(routes!(delete_task), state))
+        .routes(guard::<ReadTask>(routes!(list_task_comments), state))
+        .routes(guard::<WriteTask>(routes!(create_task_comment), state))
+}
+
+/// List the tasks of a board
+///
+/// Newest first.
+#[utoipa::path(
+    get, path = "/api/v1/boards/{board_id}/tasks", tag = "tasks", params(TaskQuery, Paging),
+    responses((status = 200, description = "A page of tasks.", body = TaskPage))
+)]
+async fn list_tasks(
+    State(state): State<AppState>,
+    Granted(ReadBoard(board)): Granted<ReadBoard>,
+    Query((query, paging)): Query<(TaskQuery, Paging)>,
+) -> Answer<TaskPage> {
+    let page = state.services.list_tasks(&board, &query.into_filter()?, paging.into()).await?;
+    Ok(Json(page.map(TaskRead::from).into()))
+}
+
+/// Create a task
+///
+/// Any state may be the first one; board rules apply to later moves. The lead of the board is told, and so is the
+/// assignee.
+#[utoipa::path(
+    post, path = "/api/v1/boards/{board_id}/tasks", tag = "tasks", request_body = TaskCreate,
+    responses(
+        (status = 200, description = "The task.", body = TaskRead),
+        (status = 409, description = "The assignee works elsewhere, or the task is blocked.", body = BlockedTaskError),
+    )
+)]
+async fn create_task(
+    State(state): State<AppState>,
+    Granted(UserWritesBoard(board)): Granted<UserWritesBoard>,
+    Context(context): Context,
+    Body(create): Body<TaskCreate>,
+) -> Answer<TaskRead> {
+    let task = state.services.create_task(&context, &board, create.into()).await?;
+    Ok(Json(task.into()))
+}
+
+/// Change a task
+///
+/// People change everything; agents what their role allows. A state equal to the present one changes nothing, except
+/// that `inbox` without an assignee lets go of the task.
+#[utoipa::path(
+    patch, path = "/api/v1/boards/{board_id}/tasks/{task_id}", tag = "tasks", request_body = TaskUpdate,
+    responses(
+        (status = 200, description = "The task after the change.", body = TaskRead),
+        (status = 409, description = "A rule of the board forbids the move.", body = BlockedTaskError),
+    )
+)]
+async fn update_task(
+    State(state): State<AppState>,
+    Granted(WriteTask(task)): Granted<WriteTask>,
+    Context(context): Context,
+    Body(update): Body<TaskUpdate>,
+) -> Answer<TaskRead> {
+    let task = state.services.update_task(&context, &task, &update.into()).await?;
+    Ok(Json(task.into()))
+}
+
+/// Delete a task
+///
+/// With its comments, tags, links and values. The stream says so with `task.deleted`.
+#[utoipa::path(
+    delete, path = "/api/v1/boards/{board_id}/tasks/{task_id}", tag = "tasks",
+    responses((status = 200, description = "Done.", body = OkResponse))
+)]
+async fn delete_task(
+    State(state): State<AppState>,
+    Granted(UserTaskOwner(task)): Granted<UserTaskOwner>,
+    Context(context): Context,
+) -> Answer<OkResponse> {
+    state.services.delete_task(&context, &task).await?;
+    Ok(Json(OkResponse::YES))
+}
+
+/// List the comments of a task
+///
+/// Oldest first.
+#[utoipa::path(
+    get, path = "/api/v1/boards/{board_id}/tasks/{task_id}/comments", tag = "tasks", params(Paging),
+    responses((status = 200, description = "A page of comments.", body = TaskCommentPage))
+)]
+async fn list_task_comments(
+    State(state): State<AppState>,
+    Granted(ReadTask(task)): Granted<ReadTask>,
+    Query(paging): Query<Paging>,
+) -> Answer<TaskCommentPage> {
+    let page = state.services.list_comments(&task, paging.into()).await?;
+    Ok(Json(page.map(TaskCommentRead::from).into()))
+}
+
+/// Comment on a task
+///
+/// Agents named with `@name` are told; without a name the assignee is.
+#[utoipa::path(
+    post, path = "/api/v1/boards/{board_id}/tasks/{task_id}/comments", tag = "tasks",
+    request_body = TaskCommentCreate,
+    responses((status = 200, description = "The comment.", body = TaskCommentRead))
+)]
+async fn create_task_comment(
+    State(state): State<AppState>,
+    Granted(WriteTask(task)): Granted<WriteTask>,
+    Context(context): Context,
+    Body(create): Body<TaskCommentCreate>,
+) -> Answer<TaskCommentRead> {
+    let comment = state.services.comment_on_task(&context, &task, &create.message.0).await?;
+    Ok(Json(comment.into()))
+}

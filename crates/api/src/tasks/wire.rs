@@ -1,0 +1,344 @@
+//! Tasks on the wire.
+
+use mc_model::ids::{AgentId, TagId, TaskId, UserId};
+use mc_model::task::{NewTask, TagRef, TaskComment, TaskField, TaskFilter, TaskPatch, TaskStatus, TaskView};
+use mc_model::{Result, Timestamp};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::decode::{AnyJson, Dict, Flag, List, Patch, Rules, Text, TrimmedText, input};
+use crate::page::Page;
+use crate::wire::Moment;
+
+/// The longest title, in characters.
+const MAX_TITLE: usize = 2_000;
+/// The longest description or comment, in characters.
+const MAX_TEXT: usize = 200_000;
+/// The longest priority, in characters.
+const MAX_PRIORITY: usize = 100;
+/// The most ids in a list of a body.
+const MAX_IDS: usize = 1_000;
+
+/// A page of tasks.
+pub(crate) type TaskPage = Page<TaskRead>;
+/// A page of comments.
+pub(crate) type TaskCommentPage = Page<TaskCommentRead>;
+
+/// A tag as tasks show it.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(title = "TagRef")]
+pub(crate) struct TagRefRead {
+    /// Identifier.
+    id: Uuid,
+    /// Name.
+    name: String,
+    /// Slug.
+    slug: String,
+    /// Six hexadecimal digits.
+    color: String,
+}
+
+impl From<TagRef> for TagRefRead {
+    fn from(tag: TagRef) -> Self {
+        Self { id: tag.id.into(), name: tag.name, slug: tag.slug, color: tag.color }
+    }
+}
+
+/// A task.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(title = "TaskRead")]
+pub(crate) struct TaskRead {
+    /// Title; may be empty.
+    title: String,
+    /// Description.
+    description: Option<String>,
+    /// Where it stands.
+    #[schema(value_type = String, required = false)]
+    status: &'static str,
+    /// Free text; `low`, `medium`, `high` by convention.
+    #[schema(required = false)]
+    priority: String,
+    /// When it is due.
+    #[schema(inline)]
+    due_at: Option<Moment>,
+    /// Who works on it.
+    assigned_agent_id: Option<Uuid>,
+    /// What it depends on.
+    #[schema(required = false)]
+    depends_on_task_ids: Vec<Uuid>,
+    /// Its tags.
+    #[schema(required = false)]
+    tag_ids: Vec<Uuid>,
+    /// Identifier.
+    id: Uuid,
+    /// The board it is on.
+    #[schema(required = false)]
+    board_id: Uuid,
+    /// Who created it.
+    #[schema(required = true)]
+    created_by_user_id: Option<Uuid>,
+    /// Since when it is in progress.
+    #[schema(inline, required = true)]
+    in_progress_at: Option<Moment>,
+    /// Creation time.
+    #[schema(inline)]
+    created_at: Moment,
+    /// Time of the last change.
+    #[schema(inline)]
+    updated_at: Moment,
+    /// Those it depends on that are not done.
+    #[schema(required = false)]
+    blocked_by_task_ids: Vec<Uuid>,
+    /// Whether there are any.
+    #[schema(required = false)]
+    is_blocked: bool,
+    /// Its tags.
+    #[schema(required = false)]
+    tags: Vec<TagRefRead>,
+    /// A value for each custom field of the board.
+    #[schema(required = false)]
+    custom_field_values: Map<String, Value>,
+}
+
+impl From<TaskView> for TaskRead {
+    fn from(view: TaskView) -> Self {
+        let TaskView { task, depends_on, blocked_by, tags, custom_field_values } = view;
+        let ids = |ids: Vec<TaskId>| ids.into_iter().map(Uuid::from).collect();
+        Self {
+            title: task.title,
+            description: task.description,
+            status: task.status.as_str(),
+            priority: task.priority,
+            due_at: task.due_at.map(Moment),
+            assigned_agent_id: task.assigned_agent_id.map(Uuid::from),
+            depends_on_task_ids: ids(depends_on),
+            tag_ids: tags.iter().map(|tag| tag.id.into()).collect(),
+            id: task.id.into(),
+            board_id: task.board_id.into(),
+            created_by_user_id: task.created_by_user_id.map(Uuid::from),
+            in_progress_at: task.in_progress_at.map(Moment),
+            created_at: task.created_at.into(),
+            updated_at: task.updated_at.into(),
+            is_blocked: !blocked_by.is_empty(),
+            blocked_by_task_ids: ids(blocked_by),
+            tags: tags.into_iter().map(Into::into).collect(),
+            custom_field_values,
+        }
+    }
+}
+
+/// A comment on a task.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(title = "TaskCommentRead")]
+pub(crate) struct TaskCommentRead {
+    /// Identifier.
+    id: Uuid,
+    /// The text.
+    #[schema(required = true)]
+    message: Option<String>,
+    /// The author; null for a person.
+    #[schema(required = true)]
+    agent_id: Option<Uuid>,
+    /// The task.
+    #[schema(required = true)]
+    task_id: Option<Uuid>,
+    /// When.
+    #[schema(inline)]
+    created_at: Moment,
+}
+
+impl From<TaskComment> for TaskCommentRead {
+    fn from(comment: TaskComment) -> Self {
+        Self {
+            id: comment.id.into(),
+            message: comment.message,
+            agent_id: comment.agent_id.map(Uuid::from),
+            task_id: comment.task_id.map(Uuid::from),
+            created_at: comment.created_at.into(),
+        }
+    }
+}
+
+/// A task that waits for others cannot be moved.
+#[derive(Serialize, ToSchema)]
+#[schema(title = "BlockedTaskError")]
+pub(crate) struct BlockedTaskError {
+    /// What stands in the way.
+    detail: BlockedTaskDetail,
+}
+
+/// What stands in the way of a change.
+#[derive(Serialize, ToSchema)]
+#[schema(title = "BlockedTaskDetail")]
+pub(crate) struct BlockedTaskDetail {
+    /// One sentence.
+    message: String,
+    /// A machine code.
+    code: Option<String>,
+    /// The tasks that are not done.
+    #[schema(required = false)]
+    blocked_by_task_ids: Vec<String>,
+}
+
+input! {
+    /// Which tasks a list shows; conditions add up.
+    pub(crate) struct TaskQuery {
+        /// Comma list of states; blank means any.
+        pub status: Option<Text>,
+        /// Only the tasks of this agent.
+        pub assigned_agent_id: Option<AgentId>,
+        /// Only tasks of nobody; `false` does not filter.
+        pub unassigned: Option<Flag>,
+    }
+}
+
+impl TaskQuery {
+    pub(crate) fn into_filter(self) -> Result<TaskFilter> {
+        let statuses = self.status.as_ref().map_or("", |list| &list.0);
+        Ok(TaskFilter {
+            statuses: TaskFilter::parse_statuses(statuses)?,
+            assigned_agent_id: self.assigned_agent_id,
+            unassigned: self.unassigned.is_some_and(|flag| flag.0),
+        })
+    }
+}
+
+input! {
+    /// A task to be created.
+    pub(crate) struct TaskCreate [check = check_create] {
+        /// Title; may be empty.
+        pub title: Text<MAX_TITLE>,
+        /// Description.
+        pub description: Option<Text<MAX_TEXT>>,
+        /// Where it starts.
+        pub status: TaskStatus = TaskStatus::Inbox,
+        /// Priority.
+        pub priority: Text<MAX_PRIORITY> = "medium".into(),
+        /// When it is due.
+        pub due_at: Option<Timestamp>,
+        /// Who shall work on it.
+        pub assigned_agent_id: Option<AgentId>,
+        /// What it depends on.
+        pub depends_on_task_ids: List<TaskId, 0, MAX_IDS> = List(Vec::new()),
+        /// Its tags.
+        pub tag_ids: List<TagId, 0, MAX_IDS> = List(Vec::new()),
+        /// Who creates it; the caller when left out.
+        pub created_by_user_id: Option<UserId>,
+        /// Values of custom fields, by key.
+        pub custom_field_values: Dict<Option<AnyJson>> = Dict(Vec::new()),
+    }
+}
+
+/// What dependencies, tags and custom fields are answered with until issue 3 of 3 builds them.
+const NOT_YET: &str = "this server does not take dependencies, tags and custom field values yet";
+
+fn check_create(create: &TaskCreate, rules: &mut Rules<'_>) {
+    if !create.depends_on_task_ids.0.is_empty() {
+        rules.field("depends_on_task_ids", NOT_YET);
+    }
+    if !create.tag_ids.0.is_empty() {
+        rules.field("tag_ids", NOT_YET);
+    }
+    if !create.custom_field_values.0.is_empty() {
+        rules.field("custom_field_values", NOT_YET);
+    }
+}
+
+impl From<TaskCreate> for NewTask {
+    fn from(create: TaskCreate) -> Self {
+        Self {
+            title: create.title.0,
+            description: create.description.map(|text| text.0),
+            status: create.status,
+            priority: create.priority.0,
+            due_at: create.due_at,
+            assigned_agent_id: create.assigned_agent_id,
+            created_by_user_id: create.created_by_user_id,
+        }
+    }
+}
+
+input! {
+    /// Changes to a task. A field that is left out stays.
+    pub(crate) struct TaskUpdate [check = check_update] {
+        /// New title.
+        pub title: Patch<Text<MAX_TITLE>>,
+        /// New description; null clears it.
+        pub description: Patch<Text<MAX_TEXT>>,
+        /// New state.
+        pub status: Patch<TaskStatus>,
+        /// New priority.
+        pub priority: Patch<Text<MAX_PRIORITY>>,
+        /// New due date; null clears it.
+        pub due_at: Patch<Timestamp>,
+        /// New assignee; null lets go of the task.
+        pub assigned_agent_id: Patch<AgentId>,
+        /// Replaces the dependencies; null leaves them.
+        pub depends_on_task_ids: Patch<List<TaskId, 0, MAX_IDS>>,
+        /// Replaces the tags; null leaves them.
+        pub tag_ids: Patch<List<TagId, 0, MAX_IDS>>,
+        /// Merges into the values of custom fields.
+        pub custom_field_values: Patch<Dict<Option<AnyJson>>>,
+        /// A comment to go with the change; blank or null is ignored.
+        pub comment: Patch<Text<MAX_TEXT>>,
+    }
+}
+
+fn check_update(update: &TaskUpdate, rules: &mut Rules<'_>) {
+    if update.title == Patch::Null {
+        rules.field("title", "title cannot be null");
+    }
+    if update.priority == Patch::Null {
+        rules.field("priority", "priority cannot be null");
+    }
+    if update.status == Patch::Null {
+        rules.field("status", "status cannot be null");
+    }
+    if matches!(&update.depends_on_task_ids, Patch::Value(_)) {
+        rules.field("depends_on_task_ids", NOT_YET);
+    }
+    if matches!(&update.tag_ids, Patch::Value(_)) {
+        rules.field("tag_ids", NOT_YET);
+    }
+    if matches!(&update.custom_field_values, Patch::Value(values) if !values.0.is_empty()) {
+        rules.field("custom_field_values", NOT_YET);
+    }
+}
+
+impl From<TaskUpdate> for TaskPatch {
+    fn from(update: TaskUpdate) -> Self {
+        let sent = [
+            (update.title.is_present(), TaskField::Title),
+            (update.description.is_present(), TaskField::Description),
+            (update.status.is_present(), TaskField::Status),
+            (update.priority.is_present(), TaskField::Priority),
+            (update.due_at.is_present(), TaskField::DueAt),
+            (update.assigned_agent_id.is_present(), TaskField::AssignedAgentId),
+            (update.depends_on_task_ids.is_present(), TaskField::DependsOnTaskIds),
+            (update.tag_ids.is_present(), TaskField::TagIds),
+            (update.custom_field_values.is_present(), TaskField::CustomFieldValues),
+            (update.comment.is_present(), TaskField::Comment),
+        ];
+        let comment = update.comment.value().map(|text| text.0.trim().to_owned());
+        Self {
+            sent: sent.into_iter().filter(|(is_sent, _)| *is_sent).map(|(_, field)| field).collect(),
+            title: update.title.value().map(|text| text.0),
+            description: update.description.map(|text| text.0).change(),
+            status: update.status.value(),
+            priority: update.priority.value().map(|text| text.0),
+            due_at: update.due_at.change(),
+            assigned_agent_id: update.assigned_agent_id.change(),
+            comment: comment.filter(|comment| !comment.is_empty()),
+        }
+    }
+}
+
+input! {
+    /// A comment to be made.
+    pub(crate) struct TaskCommentCreate {
+        /// The text; `@name` addresses an agent, `@lead` the lead.
+        pub message: TrimmedText<MAX_TEXT>,
+    }
+}

@@ -1,0 +1,6 @@
+//! The test application, its actors and its databases.
+
+pub mod database;
+
+pub use database::{Backend, TestDatabase};
+pub use mc_testkit_macros::db_test;
