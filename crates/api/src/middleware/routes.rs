@@ -80,8 +80,9 @@ fn location(
     trust: &ProxyTrust,
 ) -> Option<HeaderValue> {
     let named = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    // A host that is none would let the caller write the location of its answer: stay relative then.
-    let host = named.or(uri.host()).and_then(|host| host.parse::<Authority>().ok());
+    // What is no host, or hides one behind a user name, must not become the location: stay relative then.
+    let named = named.or(uri.authority().map(Authority::as_str)).filter(|host| !host.contains('@'));
+    let host = named.and_then(|host| host.parse::<Authority>().ok());
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
     let target = match host {
         Some(host) => {

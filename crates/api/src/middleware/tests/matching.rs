@@ -78,7 +78,7 @@ async fn the_scheme_of_a_redirect_comes_from_a_trusted_proxy() {
 
 #[tokio::test]
 async fn a_host_that_is_none_leaves_the_location_relative() {
-    for headers in [vec![], vec![("host", "a b")], vec![("host", "evil/path")]] {
+    for headers in [vec![], vec![("host", "a b")], vec![("host", "evil/path")], vec![("host", "us@evil")]] {
         let answer = ask("GET", "/api/v1/things/", &headers).await;
         assert_eq!(answer.header("location"), Some("/api/v1/things"), "{headers:?}");
     }
