@@ -78,4 +78,12 @@ impl Listener for Hub {
             self.jobs.notify_waiters();
         }
     }
+
+    fn remote(&self, scope: Uuid) {
+        self.wake(scope);
+    }
+
+    fn missed(&self) {
+        self.wake_all();
+    }
 }

@@ -45,6 +45,8 @@ impl Services {
     pub fn start(store: Store, users: UserAuth, shutdown: CancellationToken) -> Self {
         let (hub, tracker) = (Hub::default(), TaskTracker::new());
         store.listen(Arc::new(hub.clone()));
+        let (bridged, ended) = (store.clone(), shutdown.clone());
+        tracker.spawn(async move { ended.run_until_cancelled(bridged.run_bridge()).await });
         let feeds = BoardFeeds::new(store.clone(), hub.clone(), shutdown.clone(), tracker.clone());
         Self { store, users: Arc::new(users), hub, feeds, shutdown, tracker }
     }

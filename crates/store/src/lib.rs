@@ -4,6 +4,7 @@
 //! differ) and are grouped by what they touch; each takes the tenant, board or row it is confined to. Nothing outside
 //! this crate names a type of the database library.
 
+mod bridge;
 mod dialect;
 mod sql;
 mod store;

@@ -9,6 +9,7 @@ use mc_model::{Clock, Error, ErrorKind, Result};
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, TransactionTrait};
 
+use crate::bridge::{self, Outbound};
 use crate::dialect::Dialect;
 use crate::sql::{self, Reader, failure};
 use crate::tx::WriteTx;
@@ -44,16 +45,40 @@ pub struct Committed {
 pub trait Listener: Send + Sync + 'static {
     /// `committed` became visible.
     fn committed(&self, committed: Committed);
+    /// Another node says that this scope has new events.
+    fn remote(&self, scope: uuid::Uuid);
+    /// Word from other nodes may have been lost.
+    fn missed(&self);
 }
 
 /// Where commits are announced; the listener is set once, when the services start.
 #[derive(Clone, Default)]
-pub(crate) struct Announcer(Arc<OnceLock<Arc<dyn Listener>>>);
+pub(crate) struct Announcer {
+    listener: Arc<OnceLock<Arc<dyn Listener>>>,
+    outbound: Option<Outbound>,
+}
 
 impl Announcer {
     pub(crate) fn announce<'a>(&self, commits: impl Iterator<Item = &'a Committed>) {
-        if let Some(listener) = self.0.get() {
-            commits.for_each(|committed| listener.committed(*committed));
+        for committed in commits {
+            if let Some(listener) = self.listener.get() {
+                listener.committed(*committed);
+            }
+            if let Some(outbound) = &self.outbound {
+                outbound.add(committed);
+            }
+        }
+    }
+
+    pub(crate) fn remote(&self, scope: uuid::Uuid) {
+        if let Some(listener) = self.listener.get() {
+            listener.remote(scope);
+        }
+    }
+
+    pub(crate) fn missed(&self) {
+        if let Some(listener) = self.listener.get() {
+            listener.missed();
         }
     }
 }
@@ -85,7 +110,7 @@ impl Store {
     /// # Errors
     /// When the URL is not understood or the database cannot be reached.
     pub async fn open(options: &StoreOptions, clock: Arc<dyn Clock>) -> Result<Self> {
-        let announcer = Announcer::default();
+        let mut announcer = Announcer::default();
         let (dialect, pool, writers) = match parse_url(&options.url)? {
             Location::Sqlite(path) => {
                 let write = sqlite_pool(&path, 1).await?;
@@ -95,6 +120,7 @@ impl Store {
             Location::Postgres(url) => {
                 let read = postgres_pool(&url).await?;
                 let write = postgres_pool(&url).await?;
+                announcer.outbound = Some(Outbound::default());
                 (Dialect::Postgres, read, Writers::Parallel(write))
             }
         };
@@ -139,8 +165,18 @@ impl Store {
 
     /// Who hears of commits. Only the first call counts.
     pub fn listen(&self, listener: Arc<dyn Listener>) {
-        if self.inner.announcer.0.set(listener).is_err() {
+        if self.inner.announcer.listener.set(listener).is_err() {
             tracing::warn!("store.listener.already_set");
+        }
+    }
+
+    /// Exchanges hints with the other nodes on the same PostgreSQL until it is dropped; ends at once on SQLite, which
+    /// has no other nodes.
+    pub async fn run_bridge(&self) {
+        let announcer = self.inner.announcer.clone();
+        if let Some(outbound) = announcer.outbound.clone() {
+            let pool = self.inner.reader.pool.get_postgres_connection_pool().clone();
+            bridge::run(pool, outbound, announcer).await;
         }
     }
 
