@@ -2,6 +2,9 @@
 
 pub mod cli;
 pub mod config;
+pub mod doctor;
+pub mod http_settings;
 pub mod logging;
 pub mod serve;
 pub mod signals;
+pub mod start;

@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::refusal::Refusal;
 use super::urls::{DatabaseUrl, OptionalRedisUrl, RedisUrl};
-use super::values::{self, Attempts, AuthMode, List, RateLimitBackend};
+use super::values::{self, Attempts, AuthMode, RateLimitBackend};
 
 /// All settings, one section per subject.
 #[derive(Args, Clone, Debug)]
@@ -108,8 +108,8 @@ pub struct AuthSettings {
 #[command(next_help_heading = "HTTP")]
 pub struct HttpSection {
     /// Comma-separated origins that browsers may call from; `*` allows all, blank switches CORS off.
-    #[arg(long, default_value = "", value_parser = values::list)]
-    pub cors_origins: List,
+    #[arg(long, default_value = "")]
+    pub cors_origins: String,
     /// Value of `x-content-type-options`; blank switches it off.
     #[arg(long, default_value = "nosniff", value_parser = values::header)]
     pub security_header_x_content_type_options: String,
@@ -153,11 +153,11 @@ pub struct LimitSettings {
     #[arg(long, default_value = "60/60", value_parser = values::attempts)]
     pub rate_limit_webhook_ingest: Attempts,
     /// Comma-separated addresses and networks of reverse proxies whose forwarding headers name the client; wrong entries are skipped with a warning.
-    #[arg(long, default_value = "", value_parser = values::list)]
-    pub trusted_proxies: List,
+    #[arg(long, default_value = "")]
+    pub trusted_proxies: String,
     /// Comma-separated peers whose `X-Forwarded-For` and `X-Forwarded-Proto` are honoured; `*` is every peer.
-    #[arg(long, default_value = "127.0.0.1", value_parser = values::list)]
-    pub forwarded_allow_ips: List,
+    #[arg(long, default_value = "127.0.0.1")]
+    pub forwarded_allow_ips: String,
 }
 
 /// The log.

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::http::{HeaderValue, Uri};
+use mc_api::limit::Limit;
 use secrecy::SecretString;
 
 use super::refusal::Refusal;
@@ -136,18 +137,6 @@ pub fn header(text: &str) -> Parsed<String> {
     }
 }
 
-/// A comma-separated list; entries are trimmed, empty ones dropped.
-///
-/// # Errors
-/// Never; the type is what clap asks for.
-pub fn list(text: &str) -> Parsed<List> {
-    Ok(List(text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect()))
-}
-
-/// A comma-separated list.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct List(pub Vec<String>);
-
 /// A secret, kept out of every log and report.
 ///
 /// # Errors
@@ -244,37 +233,14 @@ pub fn rate_limit_backend(text: &str) -> Parsed<RateLimitBackend> {
     }
 }
 
-/// A limit on attempts.
+/// A limit on attempts; nothing when it is switched off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Attempts {
-    /// No limit.
-    Unlimited,
-    /// At most `max` attempts in any `window`.
-    AtMost {
-        /// How many attempts fit in the window, 1 to 1,000,000.
-        max: u32,
-        /// The sliding window, in whole seconds, 1 to 1,000,000.
-        window: Duration,
-    },
-}
+pub struct Attempts(pub Option<Limit>);
 
-/// `MAX/SECONDS`, or `0` for no limit.
+/// `ATTEMPTS/SECONDS`, or `0` for no limit; the form is that of [`Limit::parse`].
 ///
 /// # Errors
-/// For any other text, and when either number is 0 or above 1,000,000.
+/// For any other text, and when a number is out of the bounds of [`Limit`].
 pub fn attempts(text: &str) -> Parsed<Attempts> {
-    const LARGEST: u32 = 1_000_000;
-    let text = text.trim();
-    if text == "0" {
-        return Ok(Attempts::Unlimited);
-    }
-    let number = |part: &str| part.trim().parse::<u32>().ok().filter(|number| (1..=LARGEST).contains(number));
-    let parts = text.split_once('/').and_then(|(max, window)| Some((number(max)?, number(window)?)));
-    match parts {
-        Some((max, window)) => Ok(Attempts::AtMost { max, window: Duration::from_secs(window.into()) }),
-        None => Err(Refusal::new(
-            "is not of the form ATTEMPTS/SECONDS",
-            "set it to two numbers such as 20/60, or to 0 to switch the limit off",
-        )),
-    }
+    Limit::parse(text).map(Attempts).map_err(|fix| Refusal::new("is not of the form ATTEMPTS/SECONDS", fix))
 }
