@@ -97,3 +97,9 @@ ids! {
 pub fn generate_request_id() -> String {
     Uuid::new_v4().simple().to_string()
 }
+
+/// A name for this process, different for every start, for leases and for messages between nodes.
+#[must_use]
+pub fn generate_node_name() -> String {
+    Uuid::now_v7().simple().to_string()
+}

@@ -44,7 +44,7 @@ impl Outbound {
 
 /// Sends and receives hints until it is dropped.
 pub(crate) async fn run(pool: PgPool, outbound: Outbound, announcer: Announcer) {
-    let node = Uuid::now_v7().simple().to_string();
+    let node = mc_model::ids::generate_node_name();
     tokio::join!(send(&pool, &node, &outbound), receive(&pool, &node, &announcer));
 }
 

@@ -69,7 +69,6 @@ impl<A: Access> FromRequestParts<AppState> for Granted<A> {
 }
 
 /// Puts the check of `A` before the operations of `routes` and describes it in the document.
-#[must_use]
 pub fn guard<A: Access>(
     routes: UtoipaMethodRouter<AppState>,
     state: &AppState,
@@ -85,7 +84,6 @@ pub fn guard<A: Access>(
 }
 
 /// Operations that anybody may call.
-#[must_use]
 pub fn public(routes: UtoipaMethodRouter<AppState>) -> UtoipaMethodRouter<AppState> {
     const NOBODY: AccessDoc =
         AccessDoc { is_user_only: false, has_agent_headers: false, is_limited: false, path: &[] };

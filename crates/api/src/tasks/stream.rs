@@ -94,7 +94,7 @@ struct ActivityData<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
 enum BodyData<'a> {
-    Task(Option<TaskRead>),
+    Task(Option<Box<TaskRead>>),
     Comment(CommentData<'a>),
 }
 
@@ -111,7 +111,7 @@ fn render(event: &TaskEvent) -> Bytes {
     let (id, message, created_at) = (event.id.into(), event.message.as_deref(), event.created_at.into());
     let (agent_id, task_id) = (event.agent_id.map(Uuid::from), event.task_id.map(Uuid::from));
     let body = match &event.body {
-        TaskEventBody::Task(view) => BodyData::Task(view.as_deref().cloned().map(TaskRead::from)),
+        TaskEventBody::Task(view) => BodyData::Task(view.as_deref().cloned().map(|view| Box::new(view.into()))),
         TaskEventBody::Comment => {
             BodyData::Comment(CommentData { id, message, agent_id, task_id, created_at })
         }

@@ -42,7 +42,7 @@ impl Fresh {
             }
             Kind::Postgres => {
                 let server = server_url();
-                let name = format!("mc_parity_{}", uuid::Uuid::now_v7().simple());
+                let name = format!("mc_parity_{}", mc_model::ids::generate_node_name());
                 let admin = connect(&server).await;
                 execute(&admin, &format!("CREATE DATABASE {name}")).await;
                 admin.close().await.expect("a connection closes");
