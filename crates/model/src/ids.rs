@@ -100,6 +100,7 @@ pub fn generate_request_id() -> String {
 
 /// A name for this process, different for every start, for leases and for messages between nodes.
 #[must_use]
+#[expect(clippy::disallowed_methods, reason = "this module makes all identifiers")]
 pub fn generate_node_name() -> String {
     Uuid::now_v7().simple().to_string()
 }
