@@ -72,11 +72,16 @@ pub async fn run(settings: &Settings) -> Result<(), StartError> {
 
     let store = open_migrated(settings).await?;
     let http = http_settings(settings);
+    match http.cors_origins.len() {
+        0 => tracing::info!("app.cors.disabled"),
+        origins => tracing::info!(origins, "app.cors.enabled"),
+    }
     let limiter = start_limiter(settings, &http).await?;
+    let (listener, address) = listen(settings).await?;
+    // After what can fail: the first start that makes a token is the one that prints it.
     let token = obtain_token(settings)?;
     let users = UserAuth::Local(LocalToken::new(&token.token));
     let services = Services::start(store, users, shutdown.stop.clone());
-    let (listener, address) = listen(settings).await?;
     let app = mc_api::app(AppState::new(services.clone(), limiter, &http), &http);
 
     let steering = tokio::spawn(signals.steer(shutdown.clone()));
