@@ -12,6 +12,10 @@ use super::provisioning::Identity;
 use crate::Services;
 use crate::access::UserSession;
 
+/// The one person of local mode.
+pub(super) const LOCAL_USER: Identity<'static> =
+    Identity { external_id: local::EXTERNAL_ID, email: local::EMAIL, name: local::NAME };
+
 /// The shared token of local mode.
 pub struct LocalToken {
     digest: [u8; 32],
@@ -39,25 +43,24 @@ impl Services {
     pub async fn authenticate_user(&self, bearer: Option<&[u8]>) -> Result<UserSession> {
         let token = bearer.ok_or_else(Error::unauthenticated)?;
         match &*self.users {
-            UserAuth::Local(local) if local.matches(token) => self.local_session().await,
+            UserAuth::Local(local) if local.matches(token) => self.session_of(&LOCAL_USER).await,
             UserAuth::Local(_) => Err(Error::unauthenticated()),
+            #[cfg(feature = "testing")]
+            UserAuth::Test(people) => {
+                let name = people.name_of(token).ok_or_else(Error::unauthenticated)?;
+                self.session_of(&super::testing::identity(name)).await
+            }
         }
     }
 
-    async fn local_session(&self) -> Result<UserSession> {
-        let found = store::users::with_active_membership(self.store.reader(), local::EXTERNAL_ID).await?;
+    /// The session of the person with this identity, who is made when the account or a part of it is missing.
+    async fn session_of(&self, identity: &Identity<'_>) -> Result<UserSession> {
+        let found = store::users::with_active_membership(self.store.reader(), identity.external_id).await?;
         match found {
             Some((user, Some(member))) if has_text(&user.email) && has_text(&user.name) => {
                 Ok(UserSession { user, member })
             }
-            _ => {
-                self.provision(&Identity {
-                    external_id: local::EXTERNAL_ID,
-                    email: local::EMAIL,
-                    name: local::NAME,
-                })
-                .await
-            }
+            _ => self.provision(identity).await,
         }
     }
 }
