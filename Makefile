@@ -13,7 +13,7 @@ help: ## List the commands
 
 run: toolchain ## Build (first time: a few minutes) and start the server on http://localhost:8000
 	@echo "make run: building and starting the server; it keeps its data in ./data. Ctrl-C stops it."
-	@$(CARGO) build --quiet --package mission-control
+	@$(CARGO) build --package mission-control
 	@exec $${CARGO_TARGET_DIR:-target}/debug/mission-control serve
 
 release: toolchain ## Build the optimised program, target/release/mission-control
