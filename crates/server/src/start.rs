@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum::http::Extensions;
 use mc_api::client_ip::Peer;
 use mc_api::limit::Limiter;
@@ -34,11 +35,11 @@ pub struct StartError {
 }
 
 impl StartError {
-    fn new(what: impl Into<String>, fix: impl Into<String>) -> Self {
+    pub(crate) fn new(what: impl Into<String>, fix: impl Into<String>) -> Self {
         Self { what: what.into(), cause: None, fix: fix.into() }
     }
 
-    fn because(mut self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+    pub(crate) fn because(mut self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.cause = Some(cause.into());
         self
     }
@@ -69,37 +70,73 @@ pub async fn run(settings: &Settings) -> Result<(), StartError> {
     let shutdown = Shutdown::default();
     let signals = Signals::listen()
         .map_err(|error| StartError::new("signals cannot be handled", "free some memory").because(error))?;
-
-    let store = open_migrated(settings).await?;
-    let http = http_settings(settings);
-    match http.cors_origins.len() {
-        0 => tracing::info!("app.cors.disabled"),
-        origins => tracing::info!(origins, "app.cors.enabled"),
-    }
-    let limiter = start_limiter(settings, &http).await?;
-    let (listener, address) = listen(settings).await?;
-    // After what can fail: the first start that makes a token is the one that prints it.
-    let token = obtain_token(settings)?;
-    let users = UserAuth::Local(LocalToken::new(&token.token));
-    let services = Services::start(store, users, shutdown.stop.clone());
-    let app = mc_api::app(AppState::new(services.clone(), limiter, &http), &http);
-
-    let steering = tokio::spawn(signals.steer(shutdown.clone()));
-    tracing::info!(address = %address, "app.lifecycle.started");
-    say_hello(&settings.base_url(address.port()), &token);
-    let options = ServeOptions {
-        header_timeout: http.header_timeout,
-        grace: settings.server.shutdown_grace_seconds,
-        mark_peer,
-    };
-    let ended = serve(listener, app, options, &shutdown).await;
-    wait_for(&services, settings.server.shutdown_grace_seconds, &shutdown).await;
-    steering.abort();
-    match ended {
+    let server = Server::prepare(settings, shutdown.clone()).await?;
+    let steering = tokio::spawn(signals.steer(shutdown));
+    tracing::info!(address = %server.address, "app.lifecycle.started");
+    server.say_hello();
+    match server.serve().await {
         Ended::Drained => tracing::info!("app.lifecycle.stopped"),
         Ended::CutOff(connections) => tracing::warn!(connections, "app.lifecycle.stopped"),
     }
+    steering.abort();
     Ok(())
+}
+
+/// A server that has all it needs and its port, and serves nobody yet.
+pub struct Server {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Its public address, as given to agents and people.
+    pub base_url: String,
+    listener: TcpListener,
+    app: Router,
+    services: Services,
+    token: local_token::LocalToken,
+    options: ServeOptions,
+    shutdown: Shutdown,
+}
+
+impl Server {
+    /// Opens the database, asks Redis when one is configured, takes the port, finds or makes the sign-in token and
+    /// starts the services. `shutdown` ends them and [`Server::serve`].
+    ///
+    /// # Errors
+    /// When one of these is not there.
+    pub async fn prepare(settings: &Settings, shutdown: Shutdown) -> Result<Self, StartError> {
+        let store = open_migrated(settings).await?;
+        let http = http_settings(settings);
+        match http.cors_origins.len() {
+            0 => tracing::info!("app.cors.disabled"),
+            origins => tracing::info!(origins, "app.cors.enabled"),
+        }
+        let limiter = start_limiter(settings, &http).await?;
+        let (listener, address) = listen(settings).await?;
+        // After what can fail: the first start that makes a token is the one that prints it.
+        let token = obtain_token(settings)?;
+        let users = UserAuth::Local(LocalToken::new(&token.token));
+        let services = Services::start(store, users, shutdown.stop.clone());
+        let app = mc_api::app(AppState::new(services.clone(), limiter, &http), &http);
+        let grace = settings.server.shutdown_grace_seconds;
+        let options = ServeOptions { header_timeout: http.header_timeout, grace, mark_peer };
+        let base_url = settings.base_url(address.port());
+        Ok(Self { address, base_url, listener, app, services, token, options, shutdown })
+    }
+
+    /// Serves until its [`Shutdown`] says stop, and waits for requests, streams and background work to end.
+    pub async fn serve(self) -> Ended {
+        let ended = serve(self.listener, self.app, self.options, &self.shutdown).await;
+        wait_for(&self.services, self.options.grace, &self.shutdown).await;
+        ended
+    }
+
+    /// Prints the one line a newcomer needs. It goes to standard error: standard output is the log.
+    pub fn say_hello(&self) {
+        let mut out = std::io::stderr().lock();
+        let (bold, plain) = if out.is_terminal() { ("\u{1b}[1m", "\u{1b}[0m") } else { ("", "") };
+        let line = sign_in_line(&self.base_url, &self.token, bold, plain);
+        // Without a terminal or a log to show it on, the line is of no use; the server is.
+        let _ = writeln!(out, "{line}");
+    }
 }
 
 /// Brings the database to the newest schema.
@@ -130,7 +167,11 @@ pub async fn openapi() -> Result<String, StartError> {
     Ok(text + "\n")
 }
 
-async fn open_migrated(settings: &Settings) -> Result<Store, StartError> {
+pub(crate) /// The database of `settings` with the newest schema, for the server and for commands that work beside it.
+///
+/// # Errors
+/// When it cannot be reached, a migration fails, or migrations are missing and `DB_AUTO_MIGRATE` is off.
+pub async fn open_migrated(settings: &Settings) -> Result<Store, StartError> {
     let store = open(settings).await?;
     if settings.auto_migrate() {
         store.migrate().await.map_err(|error| migration_failed(error.to_string()))?;
@@ -198,7 +239,7 @@ async fn start_limiter(settings: &Settings, http: &HttpSettings) -> Result<Limit
     Ok(limiter)
 }
 
-fn obtain_token(settings: &Settings) -> Result<local_token::LocalToken, StartError> {
+pub(crate) fn obtain_token(settings: &Settings) -> Result<local_token::LocalToken, StartError> {
     make_private_folder(&settings.server.data_dir)?;
     let file = settings.local_token_file();
     local_token::obtain(settings.local_auth_token(), &file).map_err(|error| {
@@ -236,15 +277,6 @@ async fn wait_for(services: &Services, grace: Duration, shutdown: &Shutdown) {
         () = tokio::time::sleep(grace) => tracing::warn!("app.lifecycle.work_cut_off"),
         () = shutdown.now.cancelled() => {}
     }
-}
-
-/// The one line a newcomer needs. It goes to standard error: standard output is the log.
-fn say_hello(base_url: &str, token: &local_token::LocalToken) {
-    let mut out = std::io::stderr().lock();
-    let (bold, plain) = if out.is_terminal() { ("\u{1b}[1m", "\u{1b}[0m") } else { ("", "") };
-    let line = sign_in_line(base_url, token, bold, plain);
-    // Without a terminal or a log to show it on, the line is of no use; the server is.
-    let _ = writeln!(out, "{line}");
 }
 
 fn sign_in_line(base_url: &str, token: &local_token::LocalToken, bold: &str, plain: &str) -> String {
