@@ -81,6 +81,8 @@ ids! {
     TaskId,
     /// A tag of an organization.
     TagId,
+    /// The definition of a custom field.
+    CustomFieldId,
     /// An approval.
     ApprovalId,
     /// One row of the activity feed.
@@ -89,6 +91,8 @@ ids! {
     JobId,
     /// A skill pack of an organization.
     SkillPackId,
+    /// A token that a person made for a program.
+    ApiTokenId,
 }
 
 /// A request id the server makes: a random UUID as 32 lowercase hexadecimal digits.

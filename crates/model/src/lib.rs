@@ -4,15 +4,19 @@
 
 pub mod access;
 pub mod agent;
+pub mod approval;
 pub mod board;
 pub mod clock;
+pub mod custom_field;
 pub mod error;
 pub mod event;
 pub mod ids;
 pub mod organization;
 pub mod page;
 pub mod secret;
+pub mod tag;
 pub mod task;
+pub mod token;
 pub mod user;
 
 pub use clock::{Clock, SystemClock, Timestamp};
