@@ -167,7 +167,7 @@ pub async fn openapi() -> Result<String, StartError> {
     Ok(text + "\n")
 }
 
-pub(crate) /// The database of `settings` with the newest schema, for the server and for commands that work beside it.
+/// The database of `settings` with the newest schema, for the server and for commands that work beside it.
 ///
 /// # Errors
 /// When it cannot be reached, a migration fails, or migrations are missing and `DB_AUTO_MIGRATE` is off.
