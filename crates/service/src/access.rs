@@ -7,6 +7,7 @@ use mc_model::board::Board;
 use mc_model::ids::{AgentId, BoardId, OrganizationId, TaskId, UserId};
 use mc_model::organization::Member;
 use mc_model::task::{Mover, Task};
+use mc_model::token::{TokenLimits, TokenPlace, TokenRule};
 use mc_model::user::User;
 use mc_model::{Error, Result};
 use mc_store as store;
@@ -18,9 +19,31 @@ use crate::Services;
 pub struct UserSession {
     pub(crate) user: User,
     pub(crate) member: Member,
+    /// What narrows the session; nothing when the person signed in.
+    pub(crate) limits: Option<TokenLimits>,
 }
 
 impl UserSession {
+    /// A session that may do all that the person may.
+    pub(crate) fn full(user: User, member: Member) -> Self {
+        Self { user, member, limits: None }
+    }
+
+    /// Whether the token that the session came with, if any, may be used for an operation. The guard of every
+    /// operation asks this before anything else.
+    ///
+    /// # Errors
+    /// 403 with a sentence that says what is missing.
+    pub fn permit(&self, rule: TokenRule, is_safe: bool, place: TokenPlace) -> Result<()> {
+        self.limits.as_ref().map_or(Ok(()), |limits| limits.check(rule, is_safe, place))
+    }
+
+    /// The limits of the token that the session came with.
+    #[must_use]
+    pub fn limits(&self) -> Option<&TokenLimits> {
+        self.limits.as_ref()
+    }
+
     /// The account.
     #[must_use]
     pub fn user(&self) -> &User {

@@ -58,7 +58,7 @@ impl Services {
         let found = store::users::with_active_membership(self.store.reader(), identity.external_id).await?;
         match found {
             Some((user, Some(member))) if has_text(&user.email) && has_text(&user.name) => {
-                Ok(UserSession { user, member })
+                Ok(UserSession::full(user, member))
             }
             _ => self.provision(identity).await,
         }

@@ -35,7 +35,7 @@ impl Services {
                     Some(member) => member,
                     None => adopt_or_create_organization(tx, &mut user).await?,
                 };
-                Ok(UserSession { user, member })
+                Ok(UserSession::full(user, member))
             })
             .await
     }

@@ -54,7 +54,7 @@ impl Records {
         for worker in workers {
             self.add_agent(tx, worker, Some(self.board), false).await?;
         }
-        Ok(UserSession { user, member })
+        Ok(UserSession::full(user, member))
     }
 
     fn organization(&self, now: Timestamp) -> Organization {
