@@ -18,6 +18,20 @@ pub enum Role {
 }
 
 impl Role {
+    /// All roles, the least first.
+    pub const ALL: [Self; 3] = [Self::Member, Self::Admin, Self::Owner];
+
+    /// Reads a role that somebody sends: without regard to case and to blanks around it; nothing at all means
+    /// `member`.
+    #[must_use]
+    pub fn from_input(text: &str) -> Option<Self> {
+        let name = text.trim().to_lowercase();
+        if name.is_empty() {
+            return Some(Self::Member);
+        }
+        Self::ALL.into_iter().find(|role| role.as_str() == name)
+    }
+
     /// The stored and shown name.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -21,6 +21,28 @@ pub mod kind {
     pub const AGENT_HEARTBEAT: &str = "agent.heartbeat";
     /// An agent was seen or changed. Only in the event log.
     pub const AGENT_UPDATED: &str = "agent.updated";
+    /// Somebody created an organization; a personal one counts too.
+    pub const ORGANIZATION_CREATED: &str = "organization.created";
+    /// Somebody became a member by accepting an invite.
+    pub const MEMBER_JOINED: &str = "organization.member.joined";
+    /// A member's role changed.
+    pub const MEMBER_ROLE_CHANGED: &str = "organization.member.role_changed";
+    /// What a member may do with boards changed.
+    pub const MEMBER_ACCESS_CHANGED: &str = "organization.member.access_changed";
+    /// An admin removed a member.
+    pub const MEMBER_REMOVED: &str = "organization.member.removed";
+    /// A member deleted the account.
+    pub const MEMBER_LEFT: &str = "organization.member.left";
+    /// A member made this organization the active one.
+    pub const MEMBER_ACTIVATED: &str = "organization.member.activated";
+    /// An admin invited somebody.
+    pub const INVITE_CREATED: &str = "organization.invite.created";
+    /// Somebody accepted an invite.
+    pub const INVITE_ACCEPTED: &str = "organization.invite.accepted";
+    /// An admin took an invite back.
+    pub const INVITE_REVOKED: &str = "organization.invite.revoked";
+    /// A person changed the own profile.
+    pub const USER_PROFILE_CHANGED: &str = "user.profile_changed";
 }
 
 /// Where events are counted: each scope has its own gapless sequence, ordered by commit.

@@ -69,6 +69,8 @@ ids! {
     MemberId,
     /// A grant of one board to one member.
     BoardAccessId,
+    /// An invitation to an organization.
+    InviteId,
     /// An OpenClaw gateway.
     GatewayId,
     /// An agent run by a gateway.

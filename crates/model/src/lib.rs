@@ -11,6 +11,8 @@ pub mod custom_field;
 pub mod error;
 pub mod event;
 pub mod ids;
+pub mod invite;
+pub mod membership;
 pub mod organization;
 pub mod page;
 pub mod secret;

@@ -43,6 +43,30 @@ pub struct Member {
     pub updated_at: Timestamp,
 }
 
+/// The person behind a membership.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// The account.
+    pub id: UserId,
+    /// E-mail address.
+    pub email: Option<String>,
+    /// Full name.
+    pub name: Option<String>,
+    /// How the person wants to be addressed.
+    pub preferred_name: Option<String>,
+}
+
+/// A membership with its person and the boards that are granted one by one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberView {
+    /// The membership.
+    pub member: Member,
+    /// The person.
+    pub person: Person,
+    /// The boards that are granted one by one, oldest entry first.
+    pub board_access: Vec<BoardAccessEntry>,
+}
+
 /// The grant of one board to one member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BoardAccessEntry {
