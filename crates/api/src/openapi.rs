@@ -5,7 +5,6 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{OpenApi, PartialSchema, ToSchema};
 
-use crate::decode::to_schema;
 use crate::guidance;
 
 /// Title, version and security of the API (platform spec §15).
@@ -29,15 +28,16 @@ impl utoipa::Modify for BearerScheme {
     }
 }
 
-/// A schema that no Rust type has, because error bodies are written from `mc_model::Error`.
+/// Names of schemas that no Rust type has, because error bodies are written from `mc_model::Error`; what they hold says
+/// [`error_schemas`].
 macro_rules! error_schema {
-    ($($(#[$doc:meta])* $name:ident = $shape:expr;)+) => {$(
+    ($($(#[$doc:meta])* $name:ident;)+) => {$(
         $(#[$doc])*
         pub(crate) struct $name;
 
         impl PartialSchema for $name {
             fn schema() -> RefOr<Schema> {
-                to_schema(&$shape)
+                RefOr::T(Schema::default())
             }
         }
 
@@ -47,8 +47,19 @@ macro_rules! error_schema {
 
 error_schema! {
     /// One field error.
-    ValidationError = json!({
-        "type": "object", "title": "ValidationError", "required": ["loc", "msg", "type"],
+    ValidationError;
+    /// The answer to input that breaks a rule.
+    HTTPValidationError;
+    /// The error body of the agents' tools.
+    LLMErrorResponse;
+}
+
+/// The schemas of errors, written out: the document's builders cannot say all of it.
+fn error_schemas() -> [(&'static str, Value); 3] {
+    let maybe = |kind: &str| json!({"anyOf": [{"type": kind}, {"type": "null"}]});
+    let validation_error = json!({
+        "type": "object", "title": "ValidationError", "description": "One field error.",
+        "required": ["loc", "msg", "type"],
         "properties": {
             "loc": {"type": "array", "items": {"anyOf": [{"type": "string"}, {"type": "integer"}]}},
             "msg": {"type": "string"},
@@ -57,27 +68,31 @@ error_schema! {
             "ctx": {"type": "object"},
         },
     });
-    /// The answer to input that breaks a rule.
-    HTTPValidationError = json!({
-        "type": "object", "title": "HTTPValidationError",
+    let invalid = json!({
+        "type": "object", "title": "HTTPValidationError", "description": "The answer to input that breaks a rule.",
         "properties": {
             "detail": {"type": "array", "items": {"$ref": "#/components/schemas/ValidationError"}},
         },
     });
-    /// The error body of the agents' tools.
-    LLMErrorResponse = json!({
-        "type": "object", "title": "LLMErrorResponse", "required": ["detail"],
+    let for_agents = json!({
+        "type": "object", "title": "LLMErrorResponse", "description": "The error body of the agents' tools.",
+        "required": ["detail"],
         "properties": {
             "detail": {"anyOf": [
                 {"type": "string"},
                 {"type": "object", "additionalProperties": true},
                 {"type": "array", "items": {}},
             ]},
-            "request_id": {"anyOf": [{"type": "string"}, {"type": "null"}]},
-            "code": {"anyOf": [{"type": "string"}, {"type": "null"}]},
-            "retryable": {"anyOf": [{"type": "boolean"}, {"type": "null"}]},
+            "request_id": maybe("string"),
+            "code": maybe("string"),
+            "retryable": maybe("boolean"),
         },
     });
+    [
+        ("ValidationError", validation_error),
+        ("HTTPValidationError", invalid),
+        ("LLMErrorResponse", for_agents),
+    ]
 }
 
 /// The tags, in the order of the contract.
@@ -118,13 +133,38 @@ pub(crate) fn finish(collected: &utoipa::openapi::OpenApi) -> Value {
         info.remove("license");
         info.remove("contact");
     }
+    for (name, schema) in error_schemas() {
+        document["components"]["schemas"][name] = schema;
+    }
     for_each_operation(&mut document, complete);
+    tidy(&mut document["components"]["schemas"]);
     for (name, members) in guidance::SCHEMAS {
         if let Some(schema) = document["components"]["schemas"][name].as_object_mut() {
             schema.extend(members.iter().map(|(key, value)| ((*key).to_owned(), json!(value))));
         }
     }
     document
+}
+
+/// Undoes what the macros write around the schemas of fields: an inlined type with a description becomes one schema
+/// again, and integers have no width, as in the contract.
+fn tidy(schema: &mut Value) {
+    match schema {
+        Value::Object(members) => {
+            members.values_mut().for_each(tidy);
+            if members.get("type").is_some_and(|kind| kind == "integer") {
+                members.remove("format");
+            }
+            let parts = members.get("allOf").and_then(Value::as_array);
+            if let Some([Value::Object(inlined), Value::Object(described)]) = parts.map(Vec::as_slice) {
+                let mut whole = inlined.clone();
+                whole.extend(described.clone().into_iter().filter(|(name, _)| name == "description"));
+                *members = whole;
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(tidy),
+        _ => {}
+    }
 }
 
 fn for_each_operation(document: &mut Value, mut edit: impl FnMut(&mut Map<String, Value>)) {

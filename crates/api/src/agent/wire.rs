@@ -55,7 +55,7 @@ pub(super) struct AgentRead {
     #[schema(min_length = 1)]
     name: String,
     /// Status, counted from when it was last seen.
-    #[schema(required = false)]
+    #[schema(required = false, default = "provisioning")]
     status: String,
     /// Heartbeat settings.
     heartbeat_config: Option<Map<String, Value>>,
@@ -70,10 +70,10 @@ pub(super) struct AgentRead {
     /// Its gateway.
     gateway_id: Uuid,
     /// Whether it leads its board.
-    #[schema(required = false)]
+    #[schema(required = false, default = false)]
     is_board_lead: bool,
     /// Whether it is its gateway's main agent.
-    #[schema(required = false)]
+    #[schema(required = false, default = false)]
     is_gateway_main: bool,
     /// Its session on the gateway.
     openclaw_session_id: Option<String>,
@@ -126,7 +126,7 @@ pub(super) struct BoardRead {
     /// The group it is in.
     board_group_id: Option<Uuid>,
     /// `goal` or `general` by convention.
-    #[schema(required = false)]
+    #[schema(required = false, default = "goal")]
     board_type: String,
     /// The goal.
     objective: Option<String>,
@@ -136,27 +136,27 @@ pub(super) struct BoardRead {
     #[schema(inline)]
     target_date: Option<Moment>,
     /// Whether a person confirmed the goal.
-    #[schema(required = false)]
+    #[schema(required = false, default = false)]
     goal_confirmed: bool,
     /// Where the goal came from.
     goal_source: Option<String>,
     /// A task may become done only with an approved approval.
-    #[schema(required = false)]
+    #[schema(required = false, default = true)]
     require_approval_for_done: bool,
     /// A task may become done only from review.
-    #[schema(required = false)]
+    #[schema(required = false, default = false)]
     require_review_before_done: bool,
     /// A task may enter review only with a comment of its worker.
-    #[schema(required = false)]
+    #[schema(required = false, default = false)]
     comment_required_for_review: bool,
     /// A pending approval freezes the status of its tasks.
-    #[schema(required = false)]
+    #[schema(required = false, default = false)]
     block_status_changes_with_pending_approval: bool,
     /// Workers may not send a status.
-    #[schema(required = false)]
+    #[schema(required = false, default = false)]
     only_lead_can_change_status: bool,
     /// How many workers a lead may create.
-    #[schema(required = false, minimum = 0)]
+    #[schema(required = false, minimum = 0, default = 1)]
     max_agents: i32,
     /// Identifier.
     id: Uuid,

@@ -111,7 +111,9 @@ fn render(event: &TaskEvent) -> Bytes {
     let (id, message, created_at) = (event.id.into(), event.message.as_deref(), event.created_at.into());
     let (agent_id, task_id) = (event.agent_id.map(Uuid::from), event.task_id.map(Uuid::from));
     let body = match &event.body {
-        TaskEventBody::Task(view) => BodyData::Task(view.as_deref().cloned().map(|view| Box::new(view.into()))),
+        TaskEventBody::Task(view) => {
+            BodyData::Task(view.as_deref().cloned().map(|view| Box::new(view.into())))
+        }
         TaskEventBody::Comment => {
             BodyData::Comment(CommentData { id, message, agent_id, task_id, created_at })
         }

@@ -1,14 +1,18 @@
 //! Tasks on the wire.
 
+use deserr::{Deserr, IntoValue, ValuePointerRef};
 use mc_model::ids::{AgentId, TagId, TaskId, UserId};
 use mc_model::task::{NewTask, TagRef, TaskComment, TaskField, TaskFilter, TaskPatch, TaskStatus, TaskView};
 use mc_model::{Result, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Schema};
 use uuid::Uuid;
 
-use crate::decode::{AnyJson, Dict, Flag, List, Patch, Rules, Text, TrimmedText, input};
+use crate::decode::{
+    AnyJson, Dict, Field, Flag, List, Patch, Problems, Rules, Text, TrimmedText, input, to_schema,
+};
 use crate::page::Page;
 use crate::wire::Moment;
 
@@ -28,7 +32,7 @@ pub(crate) type TaskCommentPage = Page<TaskCommentRead>;
 
 /// A tag as tasks show it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[schema(title = "TagRef")]
+#[schema(as = TagRef, title = "TagRef")]
 pub(crate) struct TagRefRead {
     /// Identifier.
     id: Uuid,
@@ -55,10 +59,10 @@ pub(crate) struct TaskRead {
     /// Description.
     description: Option<String>,
     /// Where it stands.
-    #[schema(value_type = String, required = false)]
+    #[schema(schema_with = status_schema, required = false)]
     status: &'static str,
     /// Free text; `low`, `medium`, `high` by convention.
-    #[schema(required = false)]
+    #[schema(required = false, default = "medium")]
     priority: String,
     /// When it is due.
     #[schema(inline)]
@@ -74,7 +78,7 @@ pub(crate) struct TaskRead {
     /// Identifier.
     id: Uuid,
     /// The board it is on.
-    #[schema(required = false)]
+    #[schema(value_type = Option<Uuid>, required = true)]
     board_id: Uuid,
     /// Who created it.
     #[schema(required = true)]
@@ -92,14 +96,21 @@ pub(crate) struct TaskRead {
     #[schema(required = false)]
     blocked_by_task_ids: Vec<Uuid>,
     /// Whether there are any.
-    #[schema(required = false)]
+    #[schema(required = false, default = false)]
     is_blocked: bool,
     /// Its tags.
     #[schema(required = false)]
     tags: Vec<TagRefRead>,
     /// A value for each custom field of the board.
-    #[schema(required = false)]
+    #[schema(value_type = Option<Map<String, Value>>, required = false)]
     custom_field_values: Map<String, Value>,
+}
+
+fn status_schema() -> RefOr<Schema> {
+    let mut shape = TaskStatus::shape();
+    shape["default"] = TaskStatus::Inbox.as_str().into();
+    shape["description"] = "Where it stands.".into();
+    to_schema(&shape)
 }
 
 impl From<TaskView> for TaskRead {
@@ -282,7 +293,26 @@ input! {
         /// Merges into the values of custom fields.
         pub custom_field_values: Patch<Dict<Option<AnyJson>>>,
         /// A comment to go with the change; blank or null is ignored.
-        pub comment: Patch<Text<MAX_TEXT>>,
+        pub comment: Patch<CommentText>,
+    }
+}
+
+/// A comment that goes with a change. A blank one counts as none; the document asks for one that says something.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct CommentText(pub String);
+
+impl Deserr<Problems> for CommentText {
+    fn deserialize_from_value<V: IntoValue>(
+        value: deserr::Value<V>,
+        at: ValuePointerRef<'_>,
+    ) -> Result<Self, Problems> {
+        Text::<MAX_TEXT>::deserialize_from_value(value, at).map(|text| Self(text.0.trim().to_owned()))
+    }
+}
+
+impl Field for CommentText {
+    fn shape() -> Value {
+        TrimmedText::<MAX_TEXT>::shape()
     }
 }
 
@@ -321,7 +351,7 @@ impl From<TaskUpdate> for TaskPatch {
             (update.custom_field_values.is_present(), TaskField::CustomFieldValues),
             (update.comment.is_present(), TaskField::Comment),
         ];
-        let comment = update.comment.value().map(|text| text.0.trim().to_owned());
+        let comment = update.comment.value().map(|text| text.0);
         Self {
             sent: sent.into_iter().filter(|(is_sent, _)| *is_sent).map(|(_, field)| field).collect(),
             title: update.title.value().map(|text| text.0),
