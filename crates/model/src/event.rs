@@ -19,6 +19,12 @@ pub mod kind {
     pub const TASK_DELETED: &str = "task.deleted";
     /// An agent checked in.
     pub const AGENT_HEARTBEAT: &str = "agent.heartbeat";
+    /// A person or the operator made an API token.
+    pub const API_TOKEN_CREATED: &str = "api_token.created";
+    /// A person or the operator ended an API token.
+    pub const API_TOKEN_REVOKED: &str = "api_token.revoked";
+    /// Somebody who is known tried a change and was refused.
+    pub const ACCESS_DENIED: &str = "access.denied";
     /// An agent was seen or changed. Only in the event log.
     pub const AGENT_UPDATED: &str = "agent.updated";
     /// Somebody created an organization; a personal one counts too.

@@ -26,7 +26,7 @@ pub(crate) fn member_at(row: &Row, first: usize) -> Result<Member> {
     })
 }
 
-fn organization(row: &Row) -> Result<Organization> {
+pub(crate) fn organization(row: &Row) -> Result<Organization> {
     Ok(Organization {
         id: row.id(0)?,
         name: row.get(1)?,

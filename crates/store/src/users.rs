@@ -9,23 +9,28 @@ use crate::organizations::{MEMBER_COLUMNS, member_at};
 use crate::sql::{Conn, Row, id, opt_id, time};
 use crate::tx::WriteTx;
 
-const COLUMNS: &str = "u.id, u.clerk_user_id, u.email, u.name, u.preferred_name, u.pronouns, u.timezone, u.notes, \
-                       u.context, u.is_super_admin, u.active_organization_id";
-const COLUMN_COUNT: usize = 11;
+pub(crate) const COLUMNS: &str = "u.id, u.clerk_user_id, u.email, u.name, u.preferred_name, u.pronouns, \
+                                  u.timezone, u.notes, u.context, u.is_super_admin, u.active_organization_id";
+pub(crate) const COLUMN_COUNT: usize = 11;
 
 fn user(row: &Row) -> Result<User> {
+    user_at(row, 0)
+}
+
+/// The account whose columns start at `first`.
+pub(crate) fn user_at(row: &Row, first: usize) -> Result<User> {
     Ok(User {
-        id: row.id(0)?,
-        external_id: row.get(1)?,
-        email: row.get(2)?,
-        name: row.get(3)?,
-        preferred_name: row.get(4)?,
-        pronouns: row.get(5)?,
-        timezone: row.get(6)?,
-        notes: row.get(7)?,
-        context: row.get(8)?,
-        is_super_admin: row.get(9)?,
-        active_organization_id: row.opt_id(10)?,
+        id: row.id(first)?,
+        external_id: row.get(first + 1)?,
+        email: row.get(first + 2)?,
+        name: row.get(first + 3)?,
+        preferred_name: row.get(first + 4)?,
+        pronouns: row.get(first + 5)?,
+        timezone: row.get(first + 6)?,
+        notes: row.get(first + 7)?,
+        context: row.get(first + 8)?,
+        is_super_admin: row.get(first + 9)?,
+        active_organization_id: row.opt_id(first + 10)?,
     })
 }
 
