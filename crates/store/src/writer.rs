@@ -51,7 +51,10 @@ impl Writer {
         let guard = Arc::clone(&self.batch).lock_owned().await;
         place.leave();
         let mut turn = Turn { guard: Some(guard), waiting: Arc::clone(&self.waiting) };
-        let savepoint = turn.savepoint().await?;
+        // A task of its own: the caller may be cancelled, but a savepoint that is dropped half open rolls back the
+        // whole transaction and so the neighbours in it. The savepoint stands first: it must end before its turn.
+        let open = async move { turn.savepoint().await.map(|savepoint| (savepoint, turn)) };
+        let (savepoint, turn) = tokio::spawn(open).await.map_err(Error::internal)??;
         Ok((turn, savepoint))
     }
 }
