@@ -195,6 +195,7 @@ impl TestApp {
             due_at: None,
             assigned_agent_id: assignee,
             created_by_user_id: None,
+            ..NewTask::default()
         };
         let task = new.into_task(board, None, self.clock().now());
         self.seed(async |tx| store::tasks::insert(tx, &task).await).await;

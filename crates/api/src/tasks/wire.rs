@@ -2,7 +2,9 @@
 
 use deserr::{Deserr, IntoValue, ValuePointerRef};
 use mc_model::ids::{AgentId, TagId, TaskId, UserId};
-use mc_model::task::{NewTask, TagRef, TaskComment, TaskField, TaskFilter, TaskPatch, TaskStatus, TaskView};
+use mc_model::task::{
+    NewTask, TagRef, TaskComment, TaskField, TaskFilter, TaskPatch, TaskStatus, TaskView, without_repeats,
+};
 use mc_model::{Result, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -267,6 +269,9 @@ impl From<TaskCreate> for NewTask {
             due_at: create.due_at,
             assigned_agent_id: create.assigned_agent_id,
             created_by_user_id: create.created_by_user_id,
+            depends_on: without_repeats(create.depends_on_task_ids.0),
+            tag_ids: without_repeats(create.tag_ids.0),
+            custom_field_values: create.custom_field_values.into_map(),
         }
     }
 }
@@ -360,6 +365,12 @@ impl From<TaskUpdate> for TaskPatch {
             priority: update.priority.value().map(|text| text.0),
             due_at: update.due_at.change(),
             assigned_agent_id: update.assigned_agent_id.change(),
+            depends_on: update.depends_on_task_ids.value().map(|ids| without_repeats(ids.0)),
+            tag_ids: update.tag_ids.value().map(|ids| without_repeats(ids.0)),
+            custom_field_values: update
+                .custom_field_values
+                .is_present()
+                .then(|| update.custom_field_values.value().map(Dict::into_map).unwrap_or_default()),
             comment: comment.filter(|comment| !comment.is_empty()),
         }
     }

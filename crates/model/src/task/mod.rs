@@ -1,9 +1,13 @@
 //! Tasks: their data, the transition function, mentions in comments and the notices they cause.
 
+mod cascade;
+mod dependencies;
 mod mention;
 mod notice;
 mod transition;
 
+pub use cascade::{Dependent, Ripple, RippleKind, cascade};
+pub use dependencies::{DependencyFault, without_repeats};
 pub use mention::{Mentionable, mentions};
 pub use notice::{Notice, NoticeKind};
 pub use transition::{Candidate, Change, Facts, Mover, Refusal, transition};
@@ -168,6 +172,29 @@ pub struct NewTask {
     pub assigned_agent_id: Option<AgentId>,
     /// Who creates it, if the caller says so.
     pub created_by_user_id: Option<UserId>,
+    /// What it depends on, each once.
+    pub depends_on: Vec<TaskId>,
+    /// Its tags, each once.
+    pub tag_ids: Vec<TagId>,
+    /// Values of custom fields, by key.
+    pub custom_field_values: Map<String, Value>,
+}
+
+impl Default for NewTask {
+    fn default() -> Self {
+        Self {
+            title: String::new(),
+            description: None,
+            status: TaskStatus::Inbox,
+            priority: "medium".to_owned(),
+            due_at: None,
+            assigned_agent_id: None,
+            created_by_user_id: None,
+            depends_on: Vec::new(),
+            tag_ids: Vec::new(),
+            custom_field_values: Map::new(),
+        }
+    }
 }
 
 impl NewTask {
@@ -255,6 +282,12 @@ pub struct TaskPatch {
     pub due_at: Option<Option<Timestamp>>,
     /// New assignee.
     pub assigned_agent_id: Option<Option<AgentId>>,
+    /// The dependencies that replace the present ones, each once.
+    pub depends_on: Option<Vec<TaskId>>,
+    /// The tags that replace the present ones, each once.
+    pub tag_ids: Option<Vec<TagId>>,
+    /// Values of custom fields to merge; null was sent as an empty object.
+    pub custom_field_values: Option<Map<String, Value>>,
     /// A comment that is neither blank nor null, trimmed.
     pub comment: Option<String>,
 }

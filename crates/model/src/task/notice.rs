@@ -13,6 +13,10 @@ pub enum NoticeKind {
     TaskReadyForLeadReview,
     /// A task lost its worker; for the lead.
     TaskBackInInbox,
+    /// A task was taken from its worker because it waits for others; for that worker.
+    TaskBlocked,
+    /// The last task that this one waited for is done; for its worker, else the lead.
+    TaskUnblocked,
     /// The lead sent a task back; for its worker.
     ChangesRequested,
     /// Somebody named the agent in a comment.
@@ -32,6 +36,8 @@ impl NoticeKind {
             Self::TaskAssigned => "TASK ASSIGNED",
             Self::TaskReadyForLeadReview => "TASK READY FOR LEAD REVIEW",
             Self::TaskBackInInbox => "TASK BACK IN INBOX",
+            Self::TaskBlocked => "TASK BLOCKED",
+            Self::TaskUnblocked => "TASK UNBLOCKED",
             Self::ChangesRequested => "CHANGES REQUESTED",
             Self::TaskMention => "TASK MENTION",
             Self::NewTaskComment => "NEW TASK COMMENT",

@@ -2,8 +2,8 @@
 //!
 //! It performs no I/O. Callers load the facts, call it inside the write transaction of the board and store the
 //! result; because writers of one board run one after another, what it decided still holds when it is stored.
-//! Rules and their order are those of the tasks spec §2 and §3. Dependencies, tags and custom fields are checked by
-//! their own modules before and after it.
+//! Rules and their order are those of the tasks spec §2, §3 and §4.1. Whether a new list of dependencies, tags or field
+//! values is sound is decided by their own modules before.
 
 use serde_json::json;
 
@@ -11,7 +11,7 @@ use super::{Notice, NoticeKind, Task, TaskField, TaskPatch, TaskStatus, auto_rea
 use crate::board::BoardRules;
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind};
-use crate::ids::{AgentId, BoardId};
+use crate::ids::{AgentId, BoardId, TaskId};
 
 /// Who changes the task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +61,8 @@ pub struct Facts {
     pub has_pending_approval: bool,
     /// An approved approval names the task.
     pub has_approved_approval: bool,
+    /// The tasks it waits for, counting the dependencies that the patch sets.
+    pub blocked_by: Vec<TaskId>,
     /// The newest comment of the worker since the task was taken is there and not blank.
     pub worker_commented: bool,
     /// Now.
@@ -74,6 +76,8 @@ pub struct Change {
     pub task: Task,
     /// Whether the state differs from before.
     pub status_changed: bool,
+    /// Whether the task was put back because it waits for others, whatever was asked for.
+    pub was_put_back: bool,
     /// Whom to tell, in order.
     pub notices: Vec<Notice>,
 }
@@ -107,6 +111,10 @@ pub enum Refusal {
     ApprovalRequired,
     /// Review needs a comment of the worker.
     CommentRequired,
+    /// The task waits for these.
+    Blocked(Vec<TaskId>),
+    /// The dependencies of a finished task are history.
+    DependenciesOfDone,
 }
 
 impl From<Refusal> for Error {
@@ -157,6 +165,18 @@ impl From<Refusal> for Error {
             Refusal::ApprovalRequired => {
                 gate("The task needs an approved approval before it is done.", "task_approval_required")
             }
+            Refusal::Blocked(tasks) => Self::object(
+                ErrorKind::Conflict,
+                json!({
+                    "message": "The task waits for others that are not done.",
+                    "code": "task_blocked_cannot_transition",
+                    "blocked_by_task_ids": tasks,
+                }),
+            ),
+            Refusal::DependenciesOfDone => gate(
+                "The dependencies of a done task cannot change. Reopen it first.",
+                "task_done_dependencies",
+            ),
             Refusal::CommentRequired => Self::text(
                 ErrorKind::Invalid,
                 "Send a comment with the move to review, or comment on the task before.",
@@ -176,15 +196,19 @@ fn names(fields: &[TaskField]) -> String {
 /// The first rule that refuses, in the spec's order.
 pub fn transition(before: &Task, mover: Mover, patch: &TaskPatch, facts: &Facts) -> Result<Change, Refusal> {
     let mut task = before.clone();
+    if patch.depends_on.is_some() && before.status == TaskStatus::Done && !matches!(mover, Mover::Worker(_)) {
+        return Err(Refusal::DependenciesOfDone);
+    }
     match mover {
         Mover::User => apply_user(before, &mut task, patch, facts)?,
         Mover::Lead(lead) => apply_lead(before, &mut task, lead, patch, facts)?,
         Mover::Worker(worker) => apply_worker(before, &mut task, worker, patch, facts)?,
     }
+    let was_put_back = mover == Mover::User && put_back_when_blocked(before, &mut task, patch, facts);
     check_gates(before, &task, mover, patch, facts)?;
     task.updated_at = facts.now;
     let notices = notices(before, &task, mover, facts);
-    Ok(Change { status_changed: task.status != before.status, task, notices })
+    Ok(Change { status_changed: task.status != before.status, task, was_put_back, notices })
 }
 
 fn apply_user(before: &Task, task: &mut Task, patch: &TaskPatch, facts: &Facts) -> Result<(), Refusal> {
@@ -211,6 +235,25 @@ fn apply_user(before: &Task, task: &mut Task, patch: &TaskPatch, facts: &Facts) 
     }
     hand_to_lead(before, task, facts);
     Ok(())
+}
+
+/// A person may edit a task that waits for others, but not move or assign it: it goes back to the inbox, unassigned.
+/// An edit that changes neither state nor assignee nor dependencies leaves it where it is, and a task that stays done
+/// is never touched.
+fn put_back_when_blocked(before: &Task, task: &mut Task, patch: &TaskPatch, facts: &Facts) -> bool {
+    let is_touched = task.status != before.status
+        || task.assigned_agent_id != before.assigned_agent_id
+        || patch.depends_on.is_some();
+    let stays_done = before.status == TaskStatus::Done && task.status == TaskStatus::Done;
+    if facts.blocked_by.is_empty() || !is_touched || stays_done {
+        return false;
+    }
+    let asked_for = task.clone();
+    task.status = TaskStatus::Inbox;
+    task.assigned_agent_id = None;
+    task.in_progress_at = None;
+    task.previous_in_progress_at = None;
+    *task != asked_for
 }
 
 /// The effects of a sent status on a person's PATCH. Sending the stored status changes nothing, except that `inbox`
@@ -263,6 +306,10 @@ fn apply_lead(
     if !foreign.is_empty() {
         return Err(Refusal::LeadFields(foreign));
     }
+    let moves = patch.names(TaskField::AssignedAgentId) || patch.names(TaskField::Status);
+    if moves && !facts.blocked_by.is_empty() {
+        return Err(Refusal::Blocked(facts.blocked_by.clone()));
+    }
     if let Some(assignee) = patch.assigned_agent_id {
         if assignee.is_some() {
             let candidate = facts.candidate.ok_or(Refusal::AssigneeUnknown)?;
@@ -310,6 +357,9 @@ fn apply_worker(
         return Err(Refusal::OnlyLead);
     }
     let Some(status) = patch.status else { return Ok(()) };
+    if status != TaskStatus::Inbox && !facts.blocked_by.is_empty() {
+        return Err(Refusal::Blocked(facts.blocked_by.clone()));
+    }
     if status == before.status {
         if status == TaskStatus::Inbox {
             task.assigned_agent_id = None;
@@ -410,6 +460,12 @@ fn notices(before: &Task, task: &Task, mover: Mover, facts: &Facts) -> Vec<Notic
     if !by_lead && is_idle(task) && !is_idle(before) {
         notices.extend(facts.lead.map(|to| Notice { kind: NoticeKind::TaskBackInInbox, to }));
     }
+    if let (Some(lost), None) = (before.assigned_agent_id, task.assigned_agent_id)
+        && !facts.blocked_by.is_empty()
+        && Some(lost) != mover.agent()
+    {
+        notices.push(Notice { kind: NoticeKind::TaskBlocked, to: lost });
+    }
     let sent_back = by_lead && before.status == TaskStatus::Review && task.status == TaskStatus::Inbox;
     if let Some(to) = task.assigned_agent_id.filter(|to| Some(*to) != mover.agent()) {
         if task.assigned_agent_id != before.assigned_agent_id {
@@ -441,6 +497,15 @@ impl Task {
         new_task.into_iter().chain(assigned).collect()
     }
 
+    /// Whether this new task may start as it is while it waits for `blocked_by`.
+    ///
+    /// # Errors
+    /// [`Refusal::Blocked`] when it is assigned or not in the inbox.
+    pub fn check_start(&self, blocked_by: &[TaskId]) -> Result<(), Refusal> {
+        let is_idle = self.assigned_agent_id.is_none() && self.status == TaskStatus::Inbox;
+        if blocked_by.is_empty() || is_idle { Ok(()) } else { Err(Refusal::Blocked(blocked_by.to_vec())) }
+    }
+
     /// Whether `lead` may comment on this task without being asked: it is in review, or the lead created it.
     #[must_use]
     pub fn lead_may_comment(&self, lead: AgentId) -> bool {
@@ -451,3 +516,7 @@ impl Task {
 #[cfg(test)]
 #[path = "transition_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "transition_properties.rs"]
+mod properties;

@@ -39,6 +39,7 @@ fn world(status: TaskStatus) -> World {
         last_worker: Some(worker),
         has_pending_approval: false,
         has_approved_approval: false,
+        blocked_by: vec![],
         worker_commented: false,
         now,
     };
@@ -183,4 +184,49 @@ fn gates_refuse_in_the_order_of_the_spec() {
     assert_eq!(refused, Err(Refusal::CommentRequired));
     let commented = TaskPatch { comment: Some("done so".into()), ..to_review };
     assert!(transition(&task, Mover::Worker(worker), &commented, &facts).is_ok());
+}
+
+#[test]
+fn a_blocked_task_goes_back_to_the_inbox_when_a_person_moves_it() {
+    let World { worker, lead, task, mut facts } = world(TaskStatus::InProgress);
+    facts.blocked_by = vec![TaskId::generate()];
+    let change = transition(&task, Mover::User, &status(TaskStatus::Review), &facts).expect("put back");
+    assert!(change.was_put_back);
+    assert_eq!((change.task.status, change.task.assigned_agent_id), (TaskStatus::Inbox, None));
+    assert_eq!((change.task.in_progress_at, change.task.previous_in_progress_at), (None, None));
+    assert_eq!(
+        change.notices,
+        [
+            Notice { kind: NoticeKind::TaskBackInInbox, to: lead },
+            Notice { kind: NoticeKind::TaskBlocked, to: worker },
+        ]
+    );
+    let title = TaskPatch { sent: vec![TaskField::Title], title: Some("x".into()), ..TaskPatch::default() };
+    let edited = transition(&task, Mover::User, &title, &facts).expect("edit");
+    assert_eq!(edited.task.assigned_agent_id, Some(worker));
+}
+
+#[test]
+fn agents_cannot_move_a_blocked_task() {
+    let World { worker, lead, task, mut facts } = world(TaskStatus::InProgress);
+    let blocker = TaskId::generate();
+    facts.blocked_by = vec![blocker];
+    let blocked = Err(Refusal::Blocked(vec![blocker]));
+    assert_eq!(transition(&task, Mover::Worker(worker), &status(TaskStatus::Review), &facts), blocked);
+    assert!(transition(&task, Mover::Worker(worker), &status(TaskStatus::Inbox), &facts).is_ok());
+    assert_eq!(transition(&task, Mover::Lead(lead), &status(TaskStatus::InProgress), &facts), blocked);
+}
+
+#[test]
+fn a_done_task_keeps_its_dependencies_and_its_state() {
+    let World { task, mut facts, .. } = world(TaskStatus::Done);
+    facts.blocked_by = vec![TaskId::generate()];
+    let deps = TaskPatch {
+        sent: vec![TaskField::DependsOnTaskIds],
+        depends_on: Some(vec![]),
+        ..TaskPatch::default()
+    };
+    assert_eq!(transition(&task, Mover::User, &deps, &facts), Err(Refusal::DependenciesOfDone));
+    let same = transition(&task, Mover::User, &status(TaskStatus::Done), &facts).expect("stays");
+    assert_eq!(same.task.status, TaskStatus::Done);
 }

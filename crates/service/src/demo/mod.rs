@@ -90,6 +90,7 @@ impl Services {
                 due_at: None,
                 assigned_agent_id: None,
                 created_by_user_id: None,
+                ..NewTask::default()
             };
             let task = self.create_task(&RequestContext::default(), &board, new).await?.task;
             tasks.push(DemoTask { id: task.id, title: task.title });

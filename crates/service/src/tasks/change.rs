@@ -80,6 +80,7 @@ async fn facts(tx: &WriteTx, on: &TaskWriter, before: &Task, patch: &TaskPatch) 
         last_worker,
         has_pending_approval: approvals.has_pending,
         has_approved_approval: approvals.has_approved,
+        blocked_by: Vec::new(),
         worker_commented,
         now: tx.now(),
     })
