@@ -81,11 +81,12 @@ pub async fn claim(
     limit: u32,
 ) -> Result<Vec<ClaimedJob>> {
     let marks: Vec<_> = (0..kinds.len()).map(|at| format!("${}", at + 4)).collect();
+    // Materialized: a plan that ran the inner query once per row would lock, and lease, more than the limit.
     let sql = format!(
-        "UPDATE jobs SET lease_until = $1, leased_by = $2, attempt = attempt + 1, updated_at = $3 WHERE id IN \
-         (SELECT id FROM jobs WHERE dead_at IS NULL AND run_at <= $3 AND (lease_until IS NULL OR lease_until < $3) \
-         AND kind IN ({}) ORDER BY run_at, id LIMIT {limit}{}) \
-         RETURNING id, kind, payload, attempt, max_attempts, request_id",
+        "WITH due AS MATERIALIZED (SELECT id FROM jobs WHERE dead_at IS NULL AND run_at <= $3 \
+         AND (lease_until IS NULL OR lease_until < $3) AND kind IN ({}) ORDER BY run_at, id LIMIT {limit}{}) \
+         UPDATE jobs SET lease_until = $1, leased_by = $2, attempt = attempt + 1, updated_at = $3 \
+         WHERE id IN (SELECT id FROM due) RETURNING id, kind, payload, attempt, max_attempts, request_id",
         marks.join(","),
         tx.link().dialect.skip_locked()
     );
@@ -115,7 +116,8 @@ pub async fn finish(tx: &WriteTx, worker: &str, job: JobId) -> Result<bool> {
     Ok(tx.link().run(sql, vec![id(job), worker.into()]).await? > 0)
 }
 
-/// Puts a failed job back for later, or sets it aside when its attempts are used up. Says whether it was set aside.
+/// Puts a failed job back for later, or sets it aside when its attempts are used up. Says whether it was set aside;
+/// a job that `worker` no longer holds is left alone.
 ///
 /// # Errors
 /// When the database fails.
@@ -126,20 +128,18 @@ pub async fn fail(
     error: &str,
     backoff: Backoff,
 ) -> Result<bool> {
-    let is_dead = job.attempt >= job.max_attempts;
-    if is_dead {
+    let now = time(tx.now());
+    if job.attempt >= job.max_attempts {
         let sql = "UPDATE jobs SET dead_at = $3, dedup_key = NULL, lease_until = NULL, leased_by = NULL, \
                    last_error = $4, updated_at = $3 WHERE id = $1 AND leased_by = $2";
-        tx.link().run(sql, vec![id(job.id), worker.into(), time(tx.now()), error.into()]).await?;
-    } else {
-        let attempt = u32::try_from(job.attempt).unwrap_or(1);
-        let run_at = tx.now().after(backoff.delay(attempt));
-        let sql = "UPDATE jobs SET run_at = $5, lease_until = NULL, leased_by = NULL, last_error = $4, \
-                   updated_at = $3 WHERE id = $1 AND leased_by = $2";
-        let values = vec![id(job.id), worker.into(), time(tx.now()), error.into(), time(run_at)];
-        tx.link().run(sql, values).await?;
+        return Ok(tx.link().run(sql, vec![id(job.id), worker.into(), now, error.into()]).await? > 0);
     }
-    Ok(is_dead)
+    let attempt = u32::try_from(job.attempt).unwrap_or(1);
+    let run_at = tx.now().after(backoff.delay(attempt));
+    let sql = "UPDATE jobs SET run_at = $5, lease_until = NULL, leased_by = NULL, last_error = $4, \
+               updated_at = $3 WHERE id = $1 AND leased_by = $2";
+    tx.link().run(sql, vec![id(job.id), worker.into(), now, error.into(), time(run_at)]).await?;
+    Ok(false)
 }
 
 /// When the next job of these kinds is due, counting leases that run out.
