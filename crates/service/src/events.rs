@@ -70,8 +70,8 @@ impl Hub {
 }
 
 impl Listener for Hub {
-    fn committed(&self, committed: Committed) {
-        if let Some(scope) = committed.scope {
+    fn committed(&self, committed: &Committed) {
+        for scope in &committed.scopes {
             self.wake(scope.id());
         }
         if committed.has_jobs {

@@ -7,7 +7,6 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use mc_model::event::Scope;
 use sea_orm::sqlx::postgres::{PgListener, PgPool};
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -28,9 +27,14 @@ pub(crate) struct Outbound(Arc<(Mutex<HashSet<Uuid>>, Notify)>);
 
 impl Outbound {
     pub(crate) fn add(&self, committed: &Committed) {
-        let Some(scope) = committed.scope.map(Scope::id) else { return };
+        if committed.scopes.is_empty() {
+            return;
+        }
         let (scopes, bell) = &*self.0;
-        scopes.lock().unwrap_or_else(PoisonError::into_inner).insert(scope);
+        scopes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(committed.scopes.iter().map(|scope| scope.id()));
         bell.notify_one();
     }
 

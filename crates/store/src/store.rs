@@ -33,10 +33,10 @@ pub struct StoreOptions {
 }
 
 /// What a commit has to be announced for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Committed {
-    /// The scope that has new events.
-    pub scope: Option<Scope>,
+    /// The scopes that have new events.
+    pub scopes: Vec<Scope>,
     /// Whether background work was added.
     pub has_jobs: bool,
 }
@@ -44,7 +44,7 @@ pub struct Committed {
 /// Hears of every commit of this process, after it is durable. Must not block.
 pub trait Listener: Send + Sync + 'static {
     /// `committed` became visible.
-    fn committed(&self, committed: Committed);
+    fn committed(&self, committed: &Committed);
     /// Another node says that this scope has new events.
     fn remote(&self, scope: uuid::Uuid);
     /// Word from other nodes may have been lost.
@@ -62,7 +62,7 @@ impl Announcer {
     pub(crate) fn announce<'a>(&self, commits: impl Iterator<Item = &'a Committed>) {
         for committed in commits {
             if let Some(listener) = self.listener.get() {
-                listener.committed(*committed);
+                listener.committed(committed);
             }
             if let Some(outbound) = &self.outbound {
                 outbound.add(committed);
@@ -312,7 +312,7 @@ impl Store {
             Err(error) if sql::is_transient(&error) => Err(error),
             Err(error) => {
                 tx.transaction.rollback().await.map_err(failure)?;
-                Ok((Err(error), Committed { scope: None, has_jobs: false }))
+                Ok((Err(error), Committed::default()))
             }
         }
     }

@@ -20,6 +20,8 @@ pub struct WriteTx {
     pub(crate) transaction: DatabaseTransaction,
     dialect: Dialect,
     scope: Option<Scope>,
+    /// The scopes that have been left, with what has been written there.
+    left: Committed,
     now: Timestamp,
     request_id: Option<String>,
     activities: Vec<NewActivity>,
@@ -80,10 +82,11 @@ impl WriteTx {
         now: Timestamp,
         request_id: Option<String>,
     ) -> Result<Self> {
-        let tx = Self {
+        let mut tx = Self {
             transaction,
             dialect,
-            scope,
+            scope: None,
+            left: Committed::default(),
             now,
             request_id,
             activities: Vec::new(),
@@ -91,11 +94,26 @@ impl WriteTx {
             jobs: Vec::new(),
             mentions: Vec::new(),
         };
-        if let Some(scope) = scope.filter(|_| dialect.has_parallel_writers()) {
-            let sql = format!("SELECT 1 FROM {} WHERE id = $1{}", scope_table(scope), dialect.lock_row());
-            tx.link().row(sql, vec![scope.id().into()]).await?.ok_or_else(|| scope_is_gone(scope))?;
+        if let Some(scope) = scope {
+            tx.go_to(scope).await?;
         }
         Ok(tx)
+    }
+
+    /// Goes on in another scope: writes what was recorded for the present one, then locks the row of the next. Go
+    /// through several scopes in the order of their ids, so that two such transactions do not wait for each other.
+    ///
+    /// # Errors
+    /// 404 when there is no such scope.
+    pub async fn go_to(&mut self, scope: Scope) -> Result<()> {
+        self.write_recorded().await?;
+        if self.dialect.has_parallel_writers() {
+            let sql =
+                format!("SELECT 1 FROM {} WHERE id = $1{}", scope_table(scope), self.dialect.lock_row());
+            self.link().row(sql, vec![scope.id().into()]).await?.ok_or_else(|| scope_is_gone(scope))?;
+        }
+        self.scope = Some(scope);
+        Ok(())
     }
 
     /// Gives a scope to a transaction that began without one, because it makes the scope itself.
@@ -143,9 +161,15 @@ impl WriteTx {
 
     /// Writes what was recorded and says what to announce after the commit.
     pub(crate) async fn flush(&mut self) -> Result<Committed> {
-        let has_jobs = !self.jobs.is_empty();
-        if self.events.is_empty() && !has_jobs {
-            return Ok(Committed { scope: None, has_jobs });
+        self.write_recorded().await?;
+        Ok(std::mem::take(&mut self.left))
+    }
+
+    /// Writes what was recorded for the present scope.
+    async fn write_recorded(&mut self) -> Result<()> {
+        let (has_events, has_jobs) = (!self.events.is_empty(), !self.jobs.is_empty());
+        if !has_events && !has_jobs {
+            return Ok(());
         }
         let scope = self.scope.ok_or_else(|| Error::internal("events and jobs need a scope"))?;
         let head = self.count_forward(scope).await?;
@@ -155,7 +179,17 @@ impl WriteTx {
         }
         self.write_events(&head).await?;
         self.write_jobs(&head).await?;
-        Ok(Committed { scope: (!self.events.is_empty()).then_some(scope), has_jobs })
+        self.left.scopes.extend(has_events.then_some(scope));
+        self.left.has_jobs |= has_jobs;
+        self.forget_recorded();
+        Ok(())
+    }
+
+    fn forget_recorded(&mut self) {
+        self.activities.clear();
+        self.mentions.clear();
+        self.events.clear();
+        self.jobs.clear();
     }
 
     /// Takes the sequence numbers of this transaction's events from the row of the scope.
