@@ -297,9 +297,9 @@ impl Store {
     where
         F: AsyncFnOnce(&mut WriteTx) -> Result<T> + Clone,
     {
-        let now = self.inner.clock.now();
         let request_id = request_id.map(str::to_owned);
-        let mut tx = WriteTx::start(transaction, self.inner.dialect, scope, now, request_id).await?;
+        let clock = &*self.inner.clock;
+        let mut tx = WriteTx::start(transaction, self.inner.dialect, scope, clock, request_id).await?;
         let outcome = match work.clone()(&mut tx).await {
             Ok(value) => tx.flush().await.map(|committed| (value, committed)),
             Err(error) => Err(error),

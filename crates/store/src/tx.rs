@@ -3,7 +3,7 @@
 use mc_model::clock::Timestamp;
 use mc_model::event::{NewActivity, Scope};
 use mc_model::ids::{ActivityId, AgentId, BoardId, JobId, OrganizationId, TaskId};
-use mc_model::{Error, Result};
+use mc_model::{Clock, Error, Result};
 use sea_orm::{DatabaseTransaction, Value};
 use serde_json::Value as Json;
 use uuid::Uuid;
@@ -79,7 +79,7 @@ impl WriteTx {
         transaction: DatabaseTransaction,
         dialect: Dialect,
         scope: Option<Scope>,
-        now: Timestamp,
+        clock: &dyn Clock,
         request_id: Option<String>,
     ) -> Result<Self> {
         let mut tx = Self {
@@ -87,7 +87,7 @@ impl WriteTx {
             dialect,
             scope: None,
             left: Committed::default(),
-            now,
+            now: clock.now(),
             request_id,
             activities: Vec::new(),
             events: Vec::new(),
@@ -97,6 +97,8 @@ impl WriteTx {
         if let Some(scope) = scope {
             tx.go_to(scope).await?;
         }
+        // Only now is it this writer's turn: a moment from before the wait would run against the order of the log.
+        tx.now = clock.now();
         Ok(tx)
     }
 
