@@ -57,6 +57,28 @@ impl UserSession {
     }
 }
 
+/// The person manages the account itself, its tokens and its end: signed in, or with a token of scope `admin` that is
+/// not limited to a board.
+#[derive(Clone, Debug)]
+pub struct AccountHolder(pub(crate) UserSession);
+
+impl AccountHolder {
+    /// Proves it.
+    ///
+    /// # Errors
+    /// 403 for a token that may not.
+    pub fn new(session: UserSession) -> Result<Self> {
+        session.permit(TokenRule::Admin, false, TokenPlace::Elsewhere)?;
+        Ok(Self(session))
+    }
+
+    /// The session.
+    #[must_use]
+    pub fn session(&self) -> &UserSession {
+        &self.0
+    }
+}
+
 /// An authenticated agent with the organization of its gateway.
 #[derive(Clone, Debug)]
 pub struct AgentSession {

@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod agents;
+pub mod audit;
 pub mod auth;
 pub mod boards;
 pub mod demo;
@@ -14,6 +15,7 @@ pub mod notices;
 pub mod organizations;
 pub mod streams;
 pub mod tasks;
+pub mod tokens;
 pub mod users;
 
 use std::sync::Arc;
@@ -35,6 +37,7 @@ pub struct Services {
     pub(crate) users: Arc<UserAuth>,
     pub(crate) hub: Hub,
     pub(crate) feeds: BoardFeeds,
+    denials: Arc<audit::DenialLog>,
     shutdown: CancellationToken,
     tracker: TaskTracker,
 }
@@ -48,7 +51,8 @@ impl Services {
         let (bridged, ended) = (store.clone(), shutdown.clone());
         tracker.spawn(async move { ended.run_until_cancelled(bridged.run_bridge()).await });
         let feeds = BoardFeeds::new(store.clone(), hub.clone(), shutdown.clone(), tracker.clone());
-        Self { store, users: Arc::new(users), hub, feeds, shutdown, tracker }
+        let denials = Arc::default();
+        Self { store, users: Arc::new(users), hub, feeds, denials, shutdown, tracker }
     }
 
     /// Ends with the process: streams and workers stop when it is cancelled.

@@ -42,6 +42,9 @@ impl Services {
     /// 401 without a token or with a wrong one.
     pub async fn authenticate_user(&self, bearer: Option<&[u8]>) -> Result<UserSession> {
         let token = bearer.ok_or_else(Error::unauthenticated)?;
+        if let Some(token) = crate::tokens::as_api_token(token) {
+            return self.session_of_api_token(token).await;
+        }
         match &*self.users {
             UserAuth::Local(local) if local.matches(token) => self.session_of(&LOCAL_USER).await,
             UserAuth::Local(_) => Err(Error::unauthenticated()),
