@@ -4,6 +4,7 @@
 //! model types. It knows neither HTTP nor SQL.
 
 pub mod access;
+pub mod admin;
 pub mod agents;
 pub mod audit;
 pub mod auth;
