@@ -34,7 +34,8 @@ pub use state::AppState;
 
 /// The complete application: all operations, the document, the documentation pages, the middleware.
 pub fn app(state: AppState, settings: &HttpSettings) -> Router {
-    let (router, document) = operations(&state);
+    let (router, collected) = operations(&state);
+    let document = openapi::finish(&collected);
     let router = router.with_state(state).merge(documentation::routes(document_bytes(&document)));
     middleware::wrap(router, settings)
 }
@@ -42,18 +43,23 @@ pub fn app(state: AppState, settings: &HttpSettings) -> Router {
 /// The OpenAPI document of all operations of `state`.
 #[must_use]
 pub fn openapi(state: &AppState) -> serde_json::Value {
-    operations(state).1
+    openapi::finish(&operations(state).1)
 }
 
-fn operations(state: &AppState) -> (Router<AppState>, serde_json::Value) {
-    let (router, collected) = OpenApiRouter::with_openapi(openapi::Base::openapi())
+/// The names that different types of the document share, of which it would show only one. For tests: it is empty.
+#[must_use]
+pub fn schema_clashes(state: &AppState) -> Vec<String> {
+    openapi::schema_clashes(&operations(state).1)
+}
+
+fn operations(state: &AppState) -> (Router<AppState>, utoipa::openapi::OpenApi) {
+    OpenApiRouter::with_openapi(openapi::Base::openapi())
         .merge(health::routes())
         .merge(users::routes(state))
         .merge(organizations::routes(state))
         .merge(tasks::routes(state))
         .merge(agent::routes(state))
-        .split_for_parts();
-    (router, openapi::finish(&collected))
+        .split_for_parts()
 }
 
 fn document_bytes(document: &serde_json::Value) -> bytes::Bytes {

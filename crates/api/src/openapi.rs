@@ -1,10 +1,13 @@
 //! The OpenAPI document: what the operations declare, completed.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{OpenApi, PartialSchema, ToSchema};
 
+use crate::access::BROUGHT;
 use crate::guidance;
 
 /// Title, version and security of the API (platform spec §15).
@@ -167,6 +170,23 @@ fn tidy(schema: &mut Value) {
     }
 }
 
+/// The names under which operations brought different schemas.
+pub(crate) fn schema_clashes(collected: &utoipa::openapi::OpenApi) -> Vec<String> {
+    let mut document = serde_json::to_value(collected).unwrap_or_default();
+    let kept = document["components"]["schemas"].clone();
+    let mut clashes = BTreeSet::new();
+    for_each_operation(&mut document, |operation| {
+        for pair in operation.get(BROUGHT).and_then(Value::as_array).into_iter().flatten() {
+            if let (Some(name), schema) = (pair[0].as_str(), &pair[1])
+                && kept[name] != *schema
+            {
+                clashes.insert(name.to_owned());
+            }
+        }
+    });
+    clashes.into_iter().collect()
+}
+
 fn for_each_operation(document: &mut Value, mut edit: impl FnMut(&mut Map<String, Value>)) {
     let paths = document["paths"].as_object_mut();
     let items = paths.into_iter().flat_map(Map::values_mut).filter_map(Value::as_object_mut);
@@ -177,6 +197,7 @@ fn for_each_operation(document: &mut Value, mut edit: impl FnMut(&mut Map<String
 
 /// Gives an operation the guidance for language models that its id has, and a description if it has none.
 fn complete(operation: &mut Map<String, Value>) {
+    operation.remove(BROUGHT);
     let id = operation.get("operationId").and_then(Value::as_str).unwrap_or_default().to_owned();
     if let Some(guidance) = guidance::of(&id) {
         operation.extend(guidance);

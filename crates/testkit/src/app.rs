@@ -127,6 +127,12 @@ impl TestApp {
         mc_api::openapi(&self.state)
     }
 
+    /// The names that different types of the document share.
+    #[must_use]
+    pub fn schema_clashes(&self) -> Vec<String> {
+        mc_api::schema_clashes(&self.state)
+    }
+
     /// Ends all streams and background work, as the end of the process would.
     pub fn shut_down(&self) {
         self.shutdown.cancel();

@@ -12,7 +12,7 @@ use serde_json::json;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, SchemaType, Type};
 use utoipa::openapi::security::SecurityRequirement;
-use utoipa::openapi::{RefOr, Required, ResponseBuilder};
+use utoipa::openapi::{RefOr, Required, ResponseBuilder, Schema};
 use utoipa_axum::router::UtoipaMethodRouter;
 
 use crate::error::ApiError;
@@ -77,6 +77,7 @@ pub fn guard<A: Access>(
     for (path, item) in &mut paths.paths {
         for (method, operation) in operations(item) {
             describe(operation, method, path, &A::DOC);
+            note_schemas(operation, &schemas);
         }
     }
     let router = router.route_layer(from_fn_with_state(state.clone(), enforce::<A>));
@@ -91,6 +92,7 @@ pub fn public(routes: UtoipaMethodRouter<AppState>) -> UtoipaMethodRouter<AppSta
     for (path, item) in &mut paths.paths {
         for (method, operation) in operations(item) {
             describe(operation, method, path, &NOBODY);
+            note_schemas(operation, &schemas);
         }
     }
     (schemas, paths, router)
@@ -160,6 +162,14 @@ fn describe(operation: &mut Operation, method: &str, path: &str, doc: &AccessDoc
         );
         operation.responses.responses.insert("422".to_owned(), RefOr::T(invalid.build()));
     }
+}
+
+/// The member of an operation, while the document is collected, with the schemas that its handler brought.
+pub(crate) const BROUGHT: &str = "x-brought-schemas";
+
+/// The collected document keeps one schema of each name, the last. Noted here, two types of one name can be told.
+fn note_schemas(operation: &mut Operation, schemas: &[(String, RefOr<Schema>)]) {
+    operation.extensions.get_or_insert_default().insert(BROUGHT.to_owned(), json!(schemas));
 }
 
 /// The operation id of the contract (platform spec §15): `<name>_<path>_<method>`, or the bare name for the tools of

@@ -12,4 +12,5 @@ pub use grants::{
     AgentOnBoard, AgentTaskOwner, AgentTaskReader, AgentTaskWriter, CurrentAgent, CurrentUser, LeadOnBoard,
     OrgMember, ReadBoard, ReadTask, UserTaskOwner, UserWritesBoard, WriteTask,
 };
+pub(crate) use guard::BROUGHT;
 pub use guard::{Access, AccessDoc, Granted, PathParameter, guard, operation_id, public};
