@@ -11,7 +11,7 @@ use mc_model::ids::JobId;
 use mc_model::{Result, Timestamp};
 use serde_json::Value as Json;
 
-use crate::sql::{Conn, Row, id, time};
+use crate::sql::{Conn, Row, id, marks, time};
 use crate::tx::WriteTx;
 
 /// How long a failed job waits: doubled from `base` each time up to `max`, plus up to a tenth of it at random.
@@ -80,14 +80,13 @@ pub async fn claim(
     lease: Duration,
     limit: u32,
 ) -> Result<Vec<ClaimedJob>> {
-    let marks: Vec<_> = (0..kinds.len()).map(|at| format!("${}", at + 4)).collect();
     // Materialized: a plan that ran the inner query once per row would lock, and lease, more than the limit.
     let sql = format!(
         "WITH due AS MATERIALIZED (SELECT id FROM jobs WHERE dead_at IS NULL AND run_at <= $3 \
          AND (lease_until IS NULL OR lease_until < $3) AND kind IN ({}) ORDER BY run_at, id LIMIT {limit}{}) \
          UPDATE jobs SET lease_until = $1, leased_by = $2, attempt = attempt + 1, updated_at = $3 \
          WHERE id IN (SELECT id FROM due) RETURNING id, kind, payload, attempt, max_attempts, request_id",
-        marks.join(","),
+        marks(4, kinds.len()),
         tx.link().dialect.skip_locked()
     );
     let now = tx.now();
@@ -147,10 +146,9 @@ pub async fn fail(
 /// # Errors
 /// When the database fails.
 pub async fn next_due(db: &impl Conn, kinds: &[&str]) -> Result<Option<Timestamp>> {
-    let marks: Vec<_> = (0..kinds.len()).map(|at| format!("${}", at + 1)).collect();
     let sql = format!(
         "SELECT run_at, lease_until FROM jobs WHERE dead_at IS NULL AND kind IN ({}) ORDER BY run_at, id LIMIT 100",
-        marks.join(",")
+        marks(1, kinds.len())
     );
     let rows = db.link().rows(sql, kinds.iter().map(|kind| (*kind).into()).collect()).await?;
     let due = rows.iter().map(|row| Ok(row.opt_time(1)?.unwrap_or(row.time(0)?).max(row.time(0)?)));

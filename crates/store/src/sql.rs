@@ -170,6 +170,11 @@ pub(crate) fn json(value: Option<&impl serde::Serialize>) -> Result<Value> {
     Ok(text.into())
 }
 
+/// `$3,$4,$5` for three parameters from position 3.
+pub(crate) fn marks(first: usize, count: usize) -> String {
+    (first..first + count).map(|position| format!("${position}")).collect::<Vec<_>>().join(",")
+}
+
 /// `($1,$2),($3,$4)` for `rows` rows of the given columns; a column is written by `cell`, which gets its position.
 pub(crate) fn tuples(rows: usize, columns: usize, cell: impl Fn(usize, usize) -> String) -> String {
     let row = |row: usize| {

@@ -220,7 +220,7 @@ impl TaskQuery {
 
 input! {
     /// A task to be created.
-    pub(crate) struct TaskCreate [check = check_create] {
+    pub(crate) struct TaskCreate {
         /// Title; may be empty.
         pub title: Text<MAX_TITLE>,
         /// Description.
@@ -241,21 +241,6 @@ input! {
         pub created_by_user_id: Option<UserId>,
         /// Values of custom fields, by key.
         pub custom_field_values: Dict<Option<AnyJson>> = Dict(Vec::new()),
-    }
-}
-
-/// What dependencies, tags and custom fields are answered with until issue 3 of 3 builds them.
-const NOT_YET: &str = "this server does not take dependencies, tags and custom field values yet";
-
-fn check_create(create: &TaskCreate, rules: &mut Rules<'_>) {
-    if !create.depends_on_task_ids.0.is_empty() {
-        rules.field("depends_on_task_ids", NOT_YET);
-    }
-    if !create.tag_ids.0.is_empty() {
-        rules.field("tag_ids", NOT_YET);
-    }
-    if !create.custom_field_values.0.is_empty() {
-        rules.field("custom_field_values", NOT_YET);
     }
 }
 
@@ -330,15 +315,6 @@ fn check_update(update: &TaskUpdate, rules: &mut Rules<'_>) {
     }
     if update.status == Patch::Null {
         rules.field("status", "status cannot be null");
-    }
-    if matches!(&update.depends_on_task_ids, Patch::Value(_)) {
-        rules.field("depends_on_task_ids", NOT_YET);
-    }
-    if matches!(&update.tag_ids, Patch::Value(_)) {
-        rules.field("tag_ids", NOT_YET);
-    }
-    if matches!(&update.custom_field_values, Patch::Value(values) if !values.0.is_empty()) {
-        rules.field("custom_field_values", NOT_YET);
     }
 }
 

@@ -4,13 +4,15 @@ mod cascade;
 mod dependencies;
 mod mention;
 mod notice;
+mod refusal;
 mod transition;
 
 pub use cascade::{Dependent, Ripple, RippleKind, cascade};
 pub use dependencies::{DependencyFault, without_repeats};
 pub use mention::{Mentionable, mentions};
 pub use notice::{Notice, NoticeKind};
-pub use transition::{Candidate, Change, Facts, Mover, Refusal, transition};
+pub use refusal::Refusal;
+pub use transition::{Candidate, Change, Facts, Mover, check_sender, transition};
 
 use serde_json::{Map, Value};
 

@@ -5,12 +5,9 @@
 //! Rules and their order are those of the tasks spec §2, §3 and §4.1. Whether a new list of dependencies, tags or field
 //! values is sound is decided by their own modules before.
 
-use serde_json::json;
-
-use super::{Notice, NoticeKind, Task, TaskField, TaskPatch, TaskStatus, auto_reason};
+use super::{Notice, NoticeKind, Refusal, Task, TaskField, TaskPatch, TaskStatus, auto_reason};
 use crate::board::BoardRules;
 use crate::clock::Timestamp;
-use crate::error::{Error, ErrorKind};
 use crate::ids::{AgentId, BoardId, TaskId};
 
 /// Who changes the task.
@@ -82,123 +79,13 @@ pub struct Change {
     pub notices: Vec<Notice>,
 }
 
-/// Why a transition is refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// The task is assigned to another agent.
-    AssigneeMismatch,
-    /// A worker named a field that is not its to change.
-    WorkerFields(Vec<TaskField>),
-    /// A lead named a field that is not its to change.
-    LeadFields(Vec<TaskField>),
-    /// A lead sent a comment inside a PATCH.
-    LeadComment,
-    /// Only the lead may send a status on this board.
-    OnlyLead,
-    /// A lead asked for a move that is not its to make.
-    LeadMove(TaskStatus),
-    /// The agent to be assigned does not exist.
-    AssigneeUnknown,
-    /// The agent to be assigned leads a board.
-    AssigneeIsLead,
-    /// The agent to be assigned works on another board.
-    AssigneeElsewhere,
-    /// A pending approval freezes the status.
-    PendingApproval,
-    /// Done is reached from review only.
-    ReviewFirst,
-    /// Done needs an approved approval.
-    ApprovalRequired,
-    /// Review needs a comment of the worker.
-    CommentRequired,
-    /// The task waits for these.
-    Blocked(Vec<TaskId>),
-    /// The dependencies of a finished task are history.
-    DependenciesOfDone,
-}
-
-impl From<Refusal> for Error {
-    fn from(refusal: Refusal) -> Self {
-        let gate = |message: &str, code: &str| {
-            Self::object(
-                ErrorKind::Conflict,
-                json!({"message": message, "code": code, "blocked_by_task_ids": []}),
-            )
-        };
-        let coded = |message: String, code: &str| {
-            Self::object(ErrorKind::Forbidden, json!({"message": message, "code": code}))
-        };
-        match refusal {
-            Refusal::AssigneeMismatch => {
-                coded("The task is assigned to another agent.".into(), "task_assignee_mismatch")
-            }
-            Refusal::WorkerFields(fields) => coded(
-                format!(
-                    "Workers may send status, comment and custom_field_values only, not {}.",
-                    names(&fields)
-                ),
-                "task_update_field_forbidden",
-            ),
-            Refusal::LeadFields(fields) => Self::forbidden(format!(
-                "Leads may send assigned_agent_id, status, depends_on_task_ids, tag_ids and custom_field_values only, not {}.",
-                names(&fields)
-            )),
-            Refusal::LeadComment => {
-                Self::forbidden("Leads comment with POST on the task's comments, not inside PATCH.")
-            }
-            Refusal::OnlyLead => Self::forbidden("Only the lead changes the status of tasks on this board."),
-            Refusal::LeadMove(from) => Self::forbidden(format!(
-                "A lead moves a task from review to done or inbox, or from inbox to in_progress with an assignee; this task is in {}.",
-                from.as_str()
-            )),
-            Refusal::AssigneeUnknown => Self::not_found("There is no agent with this assigned_agent_id."),
-            Refusal::AssigneeIsLead => Self::forbidden("A lead cannot assign a task to a lead."),
-            Refusal::AssigneeElsewhere => {
-                gate("The agent works on another board.", "assignee_on_other_board")
-            }
-            Refusal::PendingApproval => {
-                gate("A pending approval freezes the status of this task.", "task_pending_approval")
-            }
-            Refusal::ReviewFirst => {
-                gate("The task must be in review before it is done.", "task_review_required")
-            }
-            Refusal::ApprovalRequired => {
-                gate("The task needs an approved approval before it is done.", "task_approval_required")
-            }
-            Refusal::Blocked(tasks) => Self::object(
-                ErrorKind::Conflict,
-                json!({
-                    "message": "The task waits for others that are not done.",
-                    "code": "task_blocked_cannot_transition",
-                    "blocked_by_task_ids": tasks,
-                }),
-            ),
-            Refusal::DependenciesOfDone => gate(
-                "The dependencies of a done task cannot change. Reopen it first.",
-                "task_done_dependencies",
-            ),
-            Refusal::CommentRequired => Self::text(
-                ErrorKind::Invalid,
-                "Send a comment with the move to review, or comment on the task before.",
-            ),
-        }
-    }
-}
-
-fn names(fields: &[TaskField]) -> String {
-    let names: Vec<_> = fields.iter().map(|field| field.as_str()).collect();
-    names.join(", ")
-}
-
 /// Applies `patch` to `before` as `mover`.
 ///
 /// # Errors
 /// The first rule that refuses, in the spec's order.
 pub fn transition(before: &Task, mover: Mover, patch: &TaskPatch, facts: &Facts) -> Result<Change, Refusal> {
+    check_sender(before, mover, patch, &facts.rules)?;
     let mut task = before.clone();
-    if patch.depends_on.is_some() && before.status == TaskStatus::Done && !matches!(mover, Mover::Worker(_)) {
-        return Err(Refusal::DependenciesOfDone);
-    }
     match mover {
         Mover::User => apply_user(before, &mut task, patch, facts)?,
         Mover::Lead(lead) => apply_lead(before, &mut task, lead, patch, facts)?,
@@ -209,6 +96,72 @@ pub fn transition(before: &Task, mover: Mover, patch: &TaskPatch, facts: &Facts)
     task.updated_at = facts.now;
     let notices = notices(before, &task, mover, facts);
     Ok(Change { status_changed: task.status != before.status, task, was_put_back, notices })
+}
+
+/// Whether `mover` may send these fields for this task at all; the first check of [`transition`], for callers who have
+/// to look at lists of ids in between.
+///
+/// # Errors
+/// The first rule that refuses.
+pub fn check_sender(
+    before: &Task,
+    mover: Mover,
+    patch: &TaskPatch,
+    rules: &BoardRules,
+) -> Result<(), Refusal> {
+    match mover {
+        Mover::User => {}
+        Mover::Lead(_) => check_lead_fields(patch)?,
+        Mover::Worker(worker) => return check_worker_fields(before, worker, patch, rules),
+    }
+    if patch.depends_on.is_some() && before.status == TaskStatus::Done {
+        return Err(Refusal::DependenciesOfDone);
+    }
+    Ok(())
+}
+
+fn check_lead_fields(patch: &TaskPatch) -> Result<(), Refusal> {
+    const ALLOWED: [TaskField; 6] = [
+        TaskField::AssignedAgentId,
+        TaskField::Status,
+        TaskField::DependsOnTaskIds,
+        TaskField::TagIds,
+        TaskField::CustomFieldValues,
+        TaskField::Comment,
+    ];
+    if patch.comment.is_some() {
+        return Err(Refusal::LeadComment);
+    }
+    match foreign(patch, &ALLOWED) {
+        fields if fields.is_empty() => Ok(()),
+        fields => Err(Refusal::LeadFields(fields)),
+    }
+}
+
+fn check_worker_fields(
+    before: &Task,
+    worker: AgentId,
+    patch: &TaskPatch,
+    rules: &BoardRules,
+) -> Result<(), Refusal> {
+    const ALLOWED: [TaskField; 3] = [TaskField::Status, TaskField::Comment, TaskField::CustomFieldValues];
+    let sends_status = patch.names(TaskField::Status);
+    if sends_status && before.assigned_agent_id.is_some_and(|other| other != worker) {
+        return Err(Refusal::AssigneeMismatch);
+    }
+    let fields = foreign(patch, &ALLOWED);
+    if !fields.is_empty() {
+        return Err(Refusal::WorkerFields(fields));
+    }
+    if rules.only_lead_can_change_status && sends_status {
+        return Err(Refusal::OnlyLead);
+    }
+    Ok(())
+}
+
+/// The fields of the patch that are not among `allowed`.
+fn foreign(patch: &TaskPatch, allowed: &[TaskField]) -> Vec<TaskField> {
+    patch.sent.iter().copied().filter(|field| !allowed.contains(field)).collect()
 }
 
 fn apply_user(before: &Task, task: &mut Task, patch: &TaskPatch, facts: &Facts) -> Result<(), Refusal> {
@@ -287,25 +240,6 @@ fn apply_lead(
     patch: &TaskPatch,
     facts: &Facts,
 ) -> Result<(), Refusal> {
-    const ALLOWED: [TaskField; 5] = [
-        TaskField::AssignedAgentId,
-        TaskField::Status,
-        TaskField::DependsOnTaskIds,
-        TaskField::TagIds,
-        TaskField::CustomFieldValues,
-    ];
-    if patch.comment.is_some() {
-        return Err(Refusal::LeadComment);
-    }
-    let foreign: Vec<_> = patch
-        .sent
-        .iter()
-        .copied()
-        .filter(|field| !ALLOWED.contains(field) && *field != TaskField::Comment)
-        .collect();
-    if !foreign.is_empty() {
-        return Err(Refusal::LeadFields(foreign));
-    }
     let moves = patch.names(TaskField::AssignedAgentId) || patch.names(TaskField::Status);
     if moves && !facts.blocked_by.is_empty() {
         return Err(Refusal::Blocked(facts.blocked_by.clone()));
@@ -345,17 +279,6 @@ fn apply_worker(
     patch: &TaskPatch,
     facts: &Facts,
 ) -> Result<(), Refusal> {
-    const ALLOWED: [TaskField; 3] = [TaskField::Status, TaskField::Comment, TaskField::CustomFieldValues];
-    if patch.names(TaskField::Status) && before.assigned_agent_id.is_some_and(|other| other != worker) {
-        return Err(Refusal::AssigneeMismatch);
-    }
-    let foreign: Vec<_> = patch.sent.iter().copied().filter(|field| !ALLOWED.contains(field)).collect();
-    if !foreign.is_empty() {
-        return Err(Refusal::WorkerFields(foreign));
-    }
-    if facts.rules.only_lead_can_change_status && patch.names(TaskField::Status) {
-        return Err(Refusal::OnlyLead);
-    }
     let Some(status) = patch.status else { return Ok(()) };
     if status != TaskStatus::Inbox && !facts.blocked_by.is_empty() {
         return Err(Refusal::Blocked(facts.blocked_by.clone()));

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::clock::{Clock, SystemClock};
+use crate::error::{Error, ErrorKind};
 use crate::ids::TaskId;
 use std::time::Duration;
 

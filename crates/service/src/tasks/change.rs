@@ -1,12 +1,16 @@
 //! Changing tasks: load, decide with the pure transition function, store. All in one transaction of the board.
 
+use mc_model::board::Board;
 use mc_model::event::{NewActivity, Scope, kind};
-use mc_model::task::{Change, Facts, Mover, Task, TaskField, TaskPatch, TaskStatus, TaskView, transition};
+use mc_model::ids::TaskId;
+use mc_model::task::{
+    Change, Facts, Mover, Task, TaskField, TaskPatch, TaskStatus, TaskView, check_sender, transition,
+};
 use mc_model::{Error, Result};
 use mc_store::{self as store, WriteTx};
 use serde_json::json;
 
-use super::comments;
+use super::{comments, lists, ripples};
 use crate::access::{Actor, TaskWriter};
 use crate::{RequestContext, Services, notices};
 
@@ -29,10 +33,14 @@ impl Services {
                 let before = store::tasks::on_board(tx, board.id, reader.task.id).await?;
                 let before =
                     before.ok_or_else(|| Error::not_found("There is no such task on this board."))?;
-                let facts = facts(tx, on, &before, patch).await?;
+                check_sender(&before, actor.mover(), patch, &board.rules)?;
+                let blocked_by = blockers(tx, board, &before, patch).await?;
+                lists::check_tags(tx, board, patch.tag_ids.as_deref().unwrap_or_default()).await?;
+                let facts = facts(tx, on, &before, patch, blocked_by).await?;
                 let change = transition(&before, actor.mover(), patch, &facts)?;
-                store::tasks::update(tx, &change.task).await?;
+                store_change(tx, board, &change.task, patch).await?;
                 record(tx, actor, &before, &change, patch).await?;
+                ripples::carry_on(tx, actor, &before, &change.task, facts.lead).await?;
                 Ok(change.task)
             })
             .await?;
@@ -40,8 +48,38 @@ impl Services {
     }
 }
 
+/// What the task waits for, counting the dependencies that the patch sets.
+async fn blockers(tx: &WriteTx, board: &Board, before: &Task, patch: &TaskPatch) -> Result<Vec<TaskId>> {
+    match &patch.depends_on {
+        Some(on) if on.is_empty() => Ok(Vec::new()),
+        Some(on) => lists::check_dependencies(tx, board, before.id, on).await,
+        None => store::tasks::dependencies::blockers(tx, before.id).await,
+    }
+}
+
+/// Stores the task and the lists that were sent with it.
+async fn store_change(tx: &WriteTx, board: &Board, task: &Task, patch: &TaskPatch) -> Result<()> {
+    store::tasks::update(tx, task).await?;
+    if let Some(on) = &patch.depends_on {
+        store::tasks::dependencies::replace(tx, board.id, task.id, on).await?;
+    }
+    if let Some(tags) = &patch.tag_ids {
+        store::tasks::labels::replace_tags(tx, task.id, tags).await?;
+    }
+    if let Some(values) = &patch.custom_field_values {
+        lists::merge_into_values(tx, board, task.id, values).await?;
+    }
+    Ok(())
+}
+
 /// Loads what the transition must know; what cannot matter for this patch is not asked for.
-async fn facts(tx: &WriteTx, on: &TaskWriter, before: &Task, patch: &TaskPatch) -> Result<Facts> {
+async fn facts(
+    tx: &WriteTx,
+    on: &TaskWriter,
+    before: &Task,
+    patch: &TaskPatch,
+    blocked_by: Vec<TaskId>,
+) -> Result<Facts> {
     let (board, mover) = (&on.0.on.board, on.0.on.actor.mover());
     let lead = store::agents::lead_of(tx, board.id).await?;
     let candidate = match patch.assigned_agent_id.flatten() {
@@ -80,7 +118,7 @@ async fn facts(tx: &WriteTx, on: &TaskWriter, before: &Task, patch: &TaskPatch) 
         last_worker,
         has_pending_approval: approvals.has_pending,
         has_approved_approval: approvals.has_approved,
-        blocked_by: Vec::new(),
+        blocked_by,
         worker_commented,
         now: tx.now(),
     })
@@ -97,22 +135,29 @@ async fn record(
     if let Some(comment) = &patch.comment {
         comments::record(tx, actor, &change.task, comment).await?;
     }
-    let activity = if change.status_changed {
-        let (from, to) = (before.status.as_str(), change.task.status.as_str());
-        NewActivity::new(
-            kind::TASK_STATUS_CHANGED,
-            format!("Moved from {from} to {to}: {}", change.task.title),
-        )
-        .data(json!({"from": from, "to": to}))
-    } else {
-        let fields: Vec<_> = patch.sent.iter().copied().map(TaskField::as_str).collect();
-        NewActivity::new(kind::TASK_UPDATED, format!("Task updated: {}", change.task.title))
-            .data(json!({"fields": fields}))
-    };
+    let activity = activity(before, change, patch);
     let activity = activity.task(change.task.id).agent(actor.agent_id()).user(actor.user_id());
     for notice in &change.notices {
         notices::enqueue(tx, &activity, change.task.id, *notice);
     }
     tx.activity(activity);
     Ok(())
+}
+
+/// How the feed tells of a change.
+fn activity(before: &Task, change: &Change, patch: &TaskPatch) -> NewActivity {
+    let title = &change.task.title;
+    if change.status_changed {
+        let (from, to) = (before.status.as_str(), change.task.status.as_str());
+        let why = if change.was_put_back { " because it waits for others" } else { "" };
+        return NewActivity::new(
+            kind::TASK_STATUS_CHANGED,
+            format!("Moved from {from} to {to}{why}: {title}"),
+        )
+        .data(json!({"from": from, "to": to, "put_back": change.was_put_back}));
+    }
+    let what = if change.was_put_back { "Kept in inbox, it waits for others" } else { "Task updated" };
+    let fields: Vec<_> = patch.sent.iter().copied().map(TaskField::as_str).collect();
+    NewActivity::new(kind::TASK_UPDATED, format!("{what}: {title}"))
+        .data(json!({"fields": fields, "put_back": change.was_put_back}))
 }

@@ -1,11 +1,13 @@
 //! Creating tasks.
 
+use mc_model::board::Board;
 use mc_model::event::{NewActivity, Scope, kind};
 use mc_model::ids::{OrganizationId, UserId};
 use mc_model::task::{NewTask, Refusal, Task, TaskView, auto_reason};
 use mc_model::{Error, ErrorKind, Result};
 use mc_store::{self as store, WriteTx};
 
+use super::lists;
 use crate::access::{BoardLead, BoardWriter};
 use crate::{RequestContext, Services, notices};
 
@@ -27,11 +29,10 @@ impl Services {
             .store
             .write(Scope::Board(board.id), context.id(), async |tx| {
                 check_creator(tx, board.organization_id, creator, caller).await?;
-                let new = NewTask { created_by_user_id: creator, ..new.clone() };
-                let task = new.into_task(board.id, None, tx.now());
-                check_assignee(tx, board.organization_id, &task, false).await?;
+                let sent = NewTask { created_by_user_id: creator, ..new.clone() };
+                let task = sent.into_task(board.id, None, tx.now());
                 let created = NewActivity::new(kind::TASK_CREATED, created_message(&task)).user(caller);
-                insert(tx, &task, created, true).await?;
+                insert(tx, board, &new, &task, created, Creator::User).await?;
                 Ok(task)
             })
             .await?;
@@ -54,9 +55,8 @@ impl Services {
             .write(Scope::Board(board.id), context.id(), async |tx| {
                 check_creator(tx, board.organization_id, new.created_by_user_id, None).await?;
                 let task = new.clone().into_task(board.id, Some(auto_reason(lead)), tx.now());
-                check_assignee(tx, board.organization_id, &task, true).await?;
                 let created = NewActivity::new(kind::TASK_CREATED, created_message(&task)).agent(Some(lead));
-                insert(tx, &task, created, false).await?;
+                insert(tx, board, &new, &task, created, Creator::Lead).await?;
                 Ok(task)
             })
             .await?;
@@ -68,12 +68,36 @@ fn created_message(task: &Task) -> String {
     format!("Task created: {}", task.title)
 }
 
-/// Writes the task with its activity and the notices it causes.
-async fn insert(tx: &mut WriteTx, task: &Task, created: NewActivity, by_user: bool) -> Result<()> {
+/// Who creates a task.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Creator {
+    User,
+    Lead,
+}
+
+/// Checks the task and writes it with its lists, its activity and the notices it causes.
+async fn insert(
+    tx: &mut WriteTx,
+    board: &Board,
+    new: &NewTask,
+    task: &Task,
+    created: NewActivity,
+    creator: Creator,
+) -> Result<()> {
+    let blocked_by = match new.depends_on.is_empty() {
+        true => Vec::new(),
+        false => lists::check_dependencies(tx, board, task.id, &new.depends_on).await?,
+    };
+    lists::check_tags(tx, board, &new.tag_ids).await?;
+    task.check_start(&blocked_by)?;
+    check_assignee(tx, board.organization_id, task, creator).await?;
     store::tasks::insert(tx, task).await?;
+    store::tasks::dependencies::insert(tx, board.id, task.id, &new.depends_on).await?;
+    store::tasks::labels::insert_tags(tx, task.id, &new.tag_ids).await?;
+    lists::store_new_values(tx, board, task.id, &new.custom_field_values).await?;
     let lead = store::agents::lead_of(tx, task.board_id).await?;
     let created = created.task(task.id);
-    for notice in task.creation_notices(by_user, lead) {
+    for notice in task.creation_notices(creator == Creator::User, lead) {
         notices::enqueue(tx, &created, task.id, notice);
     }
     tx.activity(created);
@@ -98,12 +122,12 @@ async fn check_assignee(
     tx: &WriteTx,
     organization: OrganizationId,
     task: &Task,
-    by_lead: bool,
+    creator: Creator,
 ) -> Result<()> {
     let Some(agent) = task.assigned_agent_id else { return Ok(()) };
     let candidate = store::agents::candidate(tx, organization, agent).await?;
     let candidate = candidate.ok_or(Refusal::AssigneeUnknown)?;
-    if by_lead && candidate.is_board_lead {
+    if creator == Creator::Lead && candidate.is_board_lead {
         return Err(Refusal::AssigneeIsLead.into());
     }
     match candidate.board_id {

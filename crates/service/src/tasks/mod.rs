@@ -4,6 +4,8 @@ mod change;
 mod comments;
 mod create;
 mod delete;
+mod lists;
+mod ripples;
 
 use mc_model::task::{TaskFilter, TaskView};
 use mc_model::{Page, PageRequest, Result};

@@ -6,7 +6,7 @@ use mc_model::{Error, Page, PageRequest, Result};
 use sea_orm::Value;
 
 use super::{COLUMN_COUNT, COLUMNS, relations, task};
-use crate::sql::{Conn, count, id};
+use crate::sql::{Conn, count, id, marks};
 
 /// The tasks of a board that pass `filter`, newest first.
 ///
@@ -45,9 +45,8 @@ pub async fn views(db: &impl Conn, board: BoardId, ids: &[TaskId]) -> Result<Vec
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let marks: Vec<_> = (0..ids.len()).map(|at| format!("${}", at + 2)).collect();
     let sql =
-        format!("SELECT {COLUMNS} FROM tasks t WHERE t.board_id = $1 AND t.id IN ({})", marks.join(","));
+        format!("SELECT {COLUMNS} FROM tasks t WHERE t.board_id = $1 AND t.id IN ({})", marks(2, ids.len()));
     let values = std::iter::once(id(board)).chain(ids.iter().map(|task| id(*task))).collect();
     let tasks = db.link().rows(sql, values).await?.iter().map(task).collect::<Result<Vec<Task>>>()?;
     relations::attach(db, board, tasks).await
@@ -66,9 +65,8 @@ fn condition(board: BoardId, filter: &TaskFilter) -> (String, Vec<Value>) {
     let mut condition = String::from("t.board_id = $1");
     let mut values = vec![id(board)];
     if !filter.statuses.is_empty() {
-        let first = values.len() + 1;
-        let marks: Vec<_> = (0..filter.statuses.len()).map(|at| format!("${}", first + at)).collect();
-        condition.push_str(&format!(" AND t.status IN ({})", marks.join(",")));
+        let states = marks(values.len() + 1, filter.statuses.len());
+        condition.push_str(&format!(" AND t.status IN ({states})"));
         values.extend(filter.statuses.iter().map(|status| status.as_str().into()));
     }
     if let Some(agent) = filter.assigned_agent_id {

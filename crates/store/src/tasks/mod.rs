@@ -1,5 +1,7 @@
 //! Tasks.
 
+pub mod dependencies;
+pub mod labels;
 mod list;
 mod relations;
 

@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use super::status;
-use crate::sql::{Conn, Row, id};
+use crate::sql::{Conn, Row, id, marks};
 
 const DEPENDENCY: i32 = 1;
 const TAG: i32 = 2;
@@ -28,9 +28,8 @@ pub(super) async fn attach(db: &impl Conn, board: BoardId, tasks: Vec<Task>) -> 
     if tasks.is_empty() {
         return Ok(Vec::new());
     }
-    let marks: Vec<_> = (0..tasks.len()).map(|at| format!("${}", at + 2)).collect();
     let values = std::iter::once(id(board)).chain(tasks.iter().map(|task| id(task.id))).collect();
-    let rows = db.link().rows(statement(&marks.join(",")), values).await?;
+    let rows = db.link().rows(statement(&marks(2, tasks.len())), values).await?;
     let mut found = Found::default();
     for row in &rows {
         found.add(row)?;
