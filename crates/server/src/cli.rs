@@ -7,6 +7,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::config::variables::variables;
 use crate::config::{Effective, Rejected, Settings, Sources, load};
+use crate::demo::DemoCommand;
 
 /// Runs a fleet of AI agents for a team: boards, tasks, approvals, live updates.
 ///
@@ -27,6 +28,8 @@ pub enum Command {
     Serve(Box<Settings>),
     /// Bring the database to the newest schema and exit.
     Migrate(Box<Settings>),
+    /// Make a demo board and let scripted agents work it over HTTP; starts a server if none runs.
+    Demo(Box<DemoCommand>),
     /// Check all settings and show the values in effect, secrets hidden.
     Doctor(Box<DoctorCommand>),
     /// Print the OpenAPI document of this version.
@@ -60,6 +63,7 @@ impl Command {
     pub fn settings(&self) -> Option<&Settings> {
         match self {
             Self::Serve(settings) | Self::Migrate(settings) => Some(settings),
+            Self::Demo(demo) => Some(&demo.settings),
             Self::Doctor(doctor) => Some(&doctor.settings),
             Self::Openapi | Self::Config(_) => None,
         }

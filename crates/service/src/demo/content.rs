@@ -7,8 +7,7 @@ pub(super) const GATEWAY_URL: &str = "ws://demo-gateway.invalid:18789";
 pub(super) const WORKSPACE_ROOT: &str = "~/.openclaw/demo";
 pub(super) const BOARD: &str = "Checkout relaunch";
 pub(super) const BOARD_SLUG: &str = "checkout-relaunch";
-pub(super) const BOARD_DESCRIPTION: &str =
-    "A board to look at and play with. Its agents follow a script; `mission-control demo --clean` removes it all.";
+pub(super) const BOARD_DESCRIPTION: &str = "A board to look at and play with. Its agents follow a script; `mission-control demo --clean` removes it all.";
 pub(super) const OBJECTIVE: &str = "Ship the new checkout without losing a single order.";
 pub(super) const LEAD: &str = "Lead Agent";
 pub(super) const MAIN: &str = "Demo Gateway Agent";
