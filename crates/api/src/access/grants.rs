@@ -3,11 +3,14 @@
 use axum::extract::FromRequestParts;
 use axum::extract::RawPathParams;
 use axum::http::request::Parts;
-use mc_model::ids::{BoardId, TaskId};
+use mc_model::ids::{ApiTokenId, BoardId, TaskId};
+use mc_model::token::{TokenPlace, TokenRule};
 use mc_model::{Error, ErrorKind, Result};
 use mc_service::access::{
-    Actor, AgentSession, BoardLead, BoardReader, BoardWriter, TaskOwner, TaskReader, TaskWriter, UserSession,
+    AccountHolder, Actor, AgentSession, BoardLead, BoardReader, BoardWriter, TaskOwner, TaskReader,
+    TaskWriter, UserSession,
 };
+use mc_service::audit::Caller;
 use uuid::Uuid;
 
 use super::credentials::{agent_header, agent_token, bearer};
@@ -18,13 +21,26 @@ use crate::state::AppState;
 
 const BOARD: PathParameter = PathParameter { name: "board_id", title: "Board Id", is_uuid: false };
 const TASK: PathParameter = PathParameter { name: "task_id", title: "Task Id", is_uuid: true };
+const TOKEN: PathParameter = PathParameter { name: "token_id", title: "Token Id", is_uuid: true };
 
-const USER: AccessDoc =
-    AccessDoc { is_user_only: true, has_agent_headers: false, is_limited: false, path: &[] };
-const SHARED: AccessDoc =
-    AccessDoc { is_user_only: false, has_agent_headers: false, is_limited: true, path: &[] };
+const USER: AccessDoc = AccessDoc {
+    is_user_only: true,
+    has_agent_headers: false,
+    is_limited: false,
+    token: Some(TokenRule::ByMethod),
+    path: &[],
+};
+const SHARED: AccessDoc = AccessDoc {
+    is_user_only: false,
+    has_agent_headers: false,
+    is_limited: true,
+    token: Some(TokenRule::ByMethod),
+    path: &[],
+};
 const AGENT: AccessDoc =
-    AccessDoc { is_user_only: false, has_agent_headers: true, is_limited: true, path: &[] };
+    AccessDoc { is_user_only: false, has_agent_headers: true, is_limited: true, token: None, path: &[] };
+/// What ends an account or hands out its rights.
+const ACCOUNT: AccessDoc = AccessDoc { token: Some(TokenRule::Admin), ..USER };
 
 /// `U`: an authenticated person.
 #[derive(Clone, Debug)]
@@ -35,6 +51,48 @@ impl Access for CurrentUser {
 
     async fn check(state: &AppState, parts: &mut Parts) -> Result<Self> {
         user(state, parts).await.map(Self)
+    }
+}
+
+/// `U`, and of API tokens also those of a board: who am I.
+#[derive(Clone, Debug)]
+pub struct OwnProfile(pub UserSession);
+
+impl Access for OwnProfile {
+    const DOC: AccessDoc = AccessDoc { token: Some(TokenRule::Profile), ..USER };
+
+    async fn check(state: &AppState, parts: &mut Parts) -> Result<Self> {
+        user(state, parts).await.map(Self)
+    }
+}
+
+/// `U` who manages the account itself: of API tokens those with the scope `admin`.
+#[derive(Clone, Debug)]
+pub struct OwnAccount(pub AccountHolder);
+
+impl Access for OwnAccount {
+    const DOC: AccessDoc = ACCOUNT;
+
+    async fn check(state: &AppState, parts: &mut Parts) -> Result<Self> {
+        AccountHolder::new(user(state, parts).await?).map(Self)
+    }
+}
+
+/// As [`OwnAccount`], for the API token in the path.
+#[derive(Clone, Debug)]
+pub struct OwnToken {
+    /// The owner of the account.
+    pub holder: AccountHolder,
+    /// Which token; nothing is known of it yet.
+    pub token: ApiTokenId,
+}
+
+impl Access for OwnToken {
+    const DOC: AccessDoc = AccessDoc { path: &[TOKEN], ..ACCOUNT };
+
+    async fn check(state: &AppState, parts: &mut Parts) -> Result<Self> {
+        let holder = AccountHolder::new(user(state, parts).await?)?;
+        Ok(Self { holder, token: path_value(parts, TOKEN.name).await? })
     }
 }
 
@@ -148,8 +206,25 @@ task_access! {
     AgentTaskOwner(TaskOwner) = task_owner by only_agent, AGENT;
 }
 
-async fn user(state: &AppState, parts: &Parts) -> Result<UserSession> {
-    state.services.authenticate_user(bearer(&parts.headers)).await
+/// Authenticates a person; what the token they came with, if any, may not do is refused here for every operation.
+async fn user(state: &AppState, parts: &mut Parts) -> Result<UserSession> {
+    let session = state.services.authenticate_user(bearer(&parts.headers)).await?;
+    parts.extensions.insert(Caller::from(&session));
+    if session.limits().is_some() {
+        let rule = parts.extensions.get::<TokenRule>().copied().unwrap_or(TokenRule::Admin);
+        session.permit(rule, parts.method.is_safe(), place(parts).await)?;
+    }
+    Ok(session)
+}
+
+/// Where an operation takes place.
+async fn place(parts: &mut Parts) -> TokenPlace {
+    board_in_path(parts).await.map_or(TokenPlace::Elsewhere, TokenPlace::Board)
+}
+
+/// The board in the path of a request. A malformed id is none.
+pub(super) async fn board_in_path(parts: &mut Parts) -> Option<BoardId> {
+    path_value(parts, BOARD.name).await.ok()
 }
 
 async fn only_user(state: &AppState, parts: &mut Parts) -> Result<Actor> {
@@ -181,7 +256,9 @@ async fn agent(state: &AppState, parts: &mut Parts) -> Result<AgentSession> {
     let decision = state.limiter().hit(state.agent_auth_rule(), &key).await;
     parts.extensions.insert(decision);
     decision.into_result()?;
-    state.services.authenticate_agent(agent_token(&parts.headers).as_deref()).await
+    let session = state.services.authenticate_agent(agent_token(&parts.headers).as_deref()).await?;
+    parts.extensions.insert(Caller::from(&session));
+    Ok(session)
 }
 
 async fn board_id(parts: &mut Parts) -> Result<BoardId> {

@@ -2,22 +2,30 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
+use axum::http::{Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use mc_model::Error;
+use mc_model::ids::BoardId;
+use mc_model::token::TokenRule;
+use mc_service::RequestContext;
+use mc_service::audit::{Caller, DeniedWrite};
 use serde_json::json;
-use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, PathItem};
+use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, PathItem, Paths};
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, SchemaType, Type};
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{RefOr, Required, ResponseBuilder, Schema};
 use utoipa_axum::router::UtoipaMethodRouter;
 
-use crate::error::ApiError;
+use super::grants::board_in_path;
+use crate::error::{ApiError, ErrorBody};
 use crate::limit::{Decision, write_headers};
 use crate::state::{AGENT_AUTH, AppState};
+use crate::wire::Context;
 
 /// A parameter in the path that a check reads.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +47,8 @@ pub struct AccessDoc {
     pub has_agent_headers: bool,
     /// The check may count an attempt to authenticate as an agent.
     pub is_limited: bool,
+    /// What the operation asks of a person's API token; nothing where no person is asked.
+    pub token: Option<TokenRule>,
     /// The path parameters the check reads.
     pub path: &'static [PathParameter],
 }
@@ -80,14 +90,20 @@ pub fn guard<A: Access>(
             note_schemas(operation, &schemas);
         }
     }
-    let router = router.route_layer(from_fn_with_state(state.clone(), enforce::<A>));
+    let guarded = Guarded { state: state.clone(), names: names(&paths) };
+    let router = router.route_layer(from_fn_with_state(guarded, enforce::<A>));
     (schemas, paths, router)
 }
 
 /// Operations that anybody may call.
 pub fn public(routes: UtoipaMethodRouter<AppState>) -> UtoipaMethodRouter<AppState> {
-    const NOBODY: AccessDoc =
-        AccessDoc { is_user_only: false, has_agent_headers: false, is_limited: false, path: &[] };
+    const NOBODY: AccessDoc = AccessDoc {
+        is_user_only: false,
+        has_agent_headers: false,
+        is_limited: false,
+        token: None,
+        path: &[],
+    };
     let (schemas, mut paths, router) = routes;
     for (path, item) in &mut paths.paths {
         for (method, operation) in operations(item) {
@@ -98,14 +114,41 @@ pub fn public(routes: UtoipaMethodRouter<AppState>) -> UtoipaMethodRouter<AppSta
     (schemas, paths, router)
 }
 
+/// What the layer before an operation needs.
+#[derive(Clone)]
+struct Guarded {
+    state: AppState,
+    names: Names,
+}
+
+/// The ids of the operations behind one guard, by method.
+type Names = Arc<[(Method, String)]>;
+
+fn names(paths: &Paths) -> Names {
+    let items = paths.paths.values().flat_map(|item| {
+        let mut item = item.clone();
+        operations(&mut item).map(|(method, operation)| named(method, operation)).collect::<Vec<_>>()
+    });
+    items.flatten().collect()
+}
+
+fn named(method: &str, operation: &Operation) -> Option<(Method, String)> {
+    let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes()).ok()?;
+    Some((method, operation.operation_id.clone()?))
+}
+
 async fn enforce<A: Access>(
-    State(state): State<AppState>,
+    State(Guarded { state, names }): State<Guarded>,
     request: Request,
     next: Next,
 ) -> Result<Response, Infallible> {
     let (mut parts, body) = request.into_parts();
+    if let Some(rule) = A::DOC.token {
+        parts.extensions.insert(rule);
+    }
     let checked = A::check(&state, &mut parts).await;
     let decision = parts.extensions.remove::<Decision>();
+    let attempt = Attempt::of(&mut parts, &names).await;
     let mut response = match checked {
         Ok(access) => {
             parts.extensions.insert(Granted(access));
@@ -113,10 +156,53 @@ async fn enforce<A: Access>(
         }
         Err(error) => ApiError::from(error).into_response(),
     };
+    if let (Some(attempt), Some(reason)) = (attempt, refusal(&response)) {
+        attempt.record(&state, &reason).await;
+    }
     if let Some(decision) = decision {
         write_headers(&decision, response.headers_mut());
     }
     Ok(response)
+}
+
+/// A change that somebody known asks for.
+struct Attempt {
+    caller: Caller,
+    operation: String,
+    board: Option<BoardId>,
+    context: RequestContext,
+}
+
+impl Attempt {
+    /// Nothing for a request that only reads, and for one of nobody known.
+    async fn of(parts: &mut Parts, names: &Names) -> Option<Self> {
+        let caller = *parts.extensions.get::<Caller>()?;
+        if parts.method.is_safe() {
+            return None;
+        }
+        let (_, operation) = names.iter().find(|(method, _)| *method == parts.method)?;
+        let board = board_in_path(parts).await;
+        let Ok(Context(context)) = Context::from_request_parts(parts, &()).await;
+        Some(Self { caller, operation: operation.clone(), board, context })
+    }
+
+    /// Puts it into the activity log: it was answered with 403 and this reason.
+    async fn record(self, state: &AppState, reason: &str) {
+        let denied = DeniedWrite { operation: &self.operation, board: self.board, reason };
+        state.services.record_denied(&self.context, self.caller, denied).await;
+    }
+}
+
+/// What the caller was told, when the answer is a refusal.
+fn refusal(response: &Response) -> Option<String> {
+    if response.status() != StatusCode::FORBIDDEN {
+        return None;
+    }
+    let told = response.extensions().get::<ErrorBody>().map(|body| &body.detail);
+    Some(told.map_or_else(String::new, |detail| match detail.as_str() {
+        Some(text) => text.to_owned(),
+        None => detail.to_string(),
+    }))
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
@@ -152,6 +238,11 @@ fn describe(operation: &mut Operation, method: &str, path: &str, doc: &AccessDoc
         let limit = json!({"name": AGENT_AUTH, "default": "20/60", "per": "client address"});
         let extensions = operation.extensions.get_or_insert_default();
         extensions.insert("x-ratelimit-policy".to_owned(), limit);
+    }
+    if let Some(rule) = doc.token {
+        let scope = rule.scope(method == "get").as_str();
+        let extensions = operation.extensions.get_or_insert_default();
+        extensions.insert("x-token-scope".to_owned(), json!(scope));
     }
     if has_input && !operation.responses.responses.contains_key("422") {
         let invalid = ResponseBuilder::new().description("The input breaks a rule.").content(

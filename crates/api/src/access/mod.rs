@@ -10,7 +10,8 @@ mod guard;
 
 pub use grants::{
     AgentOnBoard, AgentTaskOwner, AgentTaskReader, AgentTaskWriter, CurrentAgent, CurrentUser, LeadOnBoard,
-    OrgMember, ReadBoard, ReadTask, UserTaskOwner, UserWritesBoard, WriteTask,
+    OrgMember, OwnAccount, OwnProfile, OwnToken, ReadBoard, ReadTask, UserTaskOwner, UserWritesBoard,
+    WriteTask,
 };
 pub(crate) use guard::BROUGHT;
 pub use guard::{Access, AccessDoc, Granted, PathParameter, guard, operation_id, public};

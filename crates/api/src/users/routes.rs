@@ -6,7 +6,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::wire::{UserRead, UserUpdate};
-use crate::access::{CurrentUser, Granted, guard};
+use crate::access::{CurrentUser, Granted, OwnProfile, guard};
 use crate::decode::Body;
 use crate::state::AppState;
 use crate::wire::{Answer, Context};
@@ -14,8 +14,9 @@ use crate::wire::{Answer, Context};
 pub(crate) fn routes(state: &AppState) -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(guard::<CurrentUser>(routes!(bootstrap_user), state))
-        .routes(guard::<CurrentUser>(routes!(get_me), state))
+        .routes(guard::<OwnProfile>(routes!(get_me), state))
         .routes(guard::<CurrentUser>(routes!(update_me), state))
+        .merge(super::tokens::routes(state))
 }
 
 /// Sign in
@@ -37,7 +38,7 @@ async fn bootstrap_user(Granted(CurrentUser(session)): Granted<CurrentUser>) -> 
     get, path = "/api/v1/users/me", tag = "users",
     responses((status = 200, description = "Your account.", body = UserRead))
 )]
-async fn get_me(Granted(CurrentUser(session)): Granted<CurrentUser>) -> Json<UserRead> {
+async fn get_me(Granted(OwnProfile(session)): Granted<OwnProfile>) -> Json<UserRead> {
     Json(session.user().clone().into())
 }
 
