@@ -36,6 +36,31 @@ impl Dialect {
         }
     }
 
+    /// Locks the selected row also against foreign keys that point at it, because it is about to go.
+    pub(crate) fn lock_row_to_delete(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => " FOR UPDATE",
+        }
+    }
+
+    /// Keeps the selected rows from being deleted, so that foreign keys may point at them.
+    pub(crate) fn keep_rows(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => " FOR KEY SHARE",
+        }
+    }
+
+    /// Waits until no other open transaction has taken the same text `$1`, and takes it. Nothing to do with one
+    /// writer.
+    pub(crate) fn take_name(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => Some("SELECT pg_advisory_xact_lock(hashtextextended($1, 0)) IS NULL"),
+        }
+    }
+
     /// Leaves out rows that another worker is claiming at this moment.
     pub(crate) fn skip_locked(self) -> &'static str {
         match self {

@@ -16,12 +16,17 @@ pub mod activity;
 pub mod agents;
 pub mod api_tokens;
 pub mod boards;
+pub mod custom_fields;
 pub mod events;
 pub mod gateways;
+pub mod identities;
+pub mod invites;
+pub mod members;
 pub mod migration;
 pub mod operator;
 pub mod organizations;
 pub mod queue;
+pub mod tags;
 pub mod tasks;
 pub mod users;
 

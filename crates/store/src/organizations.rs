@@ -3,11 +3,12 @@
 use mc_model::access::Role;
 use mc_model::ids::{BoardAccessId, MemberId, OrganizationId, SkillPackId, UserId};
 use mc_model::organization::{
-    BoardAccessEntry, DEFAULT_SKILL_PACKS, Member, Organization, OrganizationSummary,
+    BoardAccessEntry, DEFAULT_SKILL_PACKS, Member, Organization, OrganizationSummary, PERSONAL,
 };
 use mc_model::{Result, Timestamp};
 
 use crate::sql::{Conn, Row, id, time};
+use crate::tx::WriteTx;
 
 pub(crate) const MEMBER_COLUMNS: &str = "m.id, m.organization_id, m.user_id, m.role, m.all_boards_read, \
                                          m.all_boards_write, m.created_at, m.updated_at";
@@ -74,11 +75,32 @@ pub async fn insert(db: &impl Conn, organization: &Organization) -> Result<()> {
     db.link().run(sql, values).await.map(drop)
 }
 
+/// Takes an organization's name, so that no other open transaction can, and says whether it is free.
+///
+/// It is taken when any organization has it, whatever the case of its letters (ASCII letters on SQLite). Personal
+/// organizations, which many people have under one name, count only for their members.
+///
+/// # Errors
+/// When the database fails.
+pub async fn take_name(tx: &WriteTx, name: &str, user: UserId) -> Result<bool> {
+    let link = tx.link();
+    if let Some(sql) = link.dialect.take_name() {
+        link.row(sql, vec![format!("organization:{}", name.to_lowercase()).into()]).await?;
+    }
+    let sql = "SELECT 1 FROM organizations o WHERE lower(o.name) = lower($1) AND (o.name <> $2 OR EXISTS \
+               (SELECT 1 FROM organization_members m WHERE m.organization_id = o.id AND m.user_id = $3)) LIMIT 1";
+    Ok(link.row(sql, vec![name.into(), PERSONAL.into(), id(user)]).await?.is_none())
+}
+
 /// Removes an organization; the schema removes everything it owns with it.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn delete(db: &impl Conn, organization: OrganizationId) -> Result<bool> {
+    // These rows have no foreign key, see the schema.
+    let sql = "DELETE FROM idempotency_keys WHERE scope_id = $1 \
+               OR scope_id IN (SELECT id FROM boards WHERE organization_id = $1)";
+    db.link().run(sql, vec![id(organization)]).await?;
     let removed = db.link().run("DELETE FROM organizations WHERE id = $1", vec![id(organization)]).await?;
     Ok(removed > 0)
 }

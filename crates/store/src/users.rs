@@ -118,13 +118,53 @@ pub async fn set_active_organization(
     db.link().run(sql, vec![id(user), opt_id(organization)]).await.map(drop)
 }
 
-/// Locks the account against another first request of the same person.
+/// Locks the account against another first request of the same person, and says whether it is still there.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn lock(tx: &WriteTx, user: UserId) -> Result<()> {
+pub async fn lock(tx: &WriteTx, user: UserId) -> Result<bool> {
     let sql = format!("SELECT id FROM users WHERE id = $1{}", tx.link().dialect.lock_row());
-    tx.link().row(sql, vec![id(user)]).await.map(drop)
+    Ok(tx.link().row(sql, vec![id(user)]).await?.is_some())
+}
+
+/// Locks the account so that nothing can be added to it any more, and says whether it is still there.
+///
+/// # Errors
+/// When the database fails.
+pub async fn lock_to_delete(tx: &WriteTx, user: UserId) -> Result<bool> {
+    let sql = format!("SELECT id FROM users WHERE id = $1{}", tx.link().dialect.lock_row_to_delete());
+    Ok(tx.link().row(sql, vec![id(user)]).await?.is_some())
+}
+
+/// Removes the account with all that belongs to it alone: its memberships, tokens and remembered answers. Where it is
+/// mentioned (tasks, invites, activities) the mention is forgotten.
+///
+/// # Errors
+/// When the database fails.
+pub async fn delete(tx: &WriteTx, user: UserId) -> Result<()> {
+    // These rows have no foreign key, see the schema.
+    tx.link().run("DELETE FROM idempotency_keys WHERE caller_id = $1", vec![id(user)]).await?;
+    tx.link().run("DELETE FROM users WHERE id = $1", vec![id(user)]).await.map(drop)
+}
+
+/// Makes the user's oldest remaining organization the active one, or none, if `left` is active.
+///
+/// # Errors
+/// When the database fails.
+pub async fn leave_active(tx: &WriteTx, user: UserId, left: OrganizationId) -> Result<()> {
+    let sql = "UPDATE users SET active_organization_id = (SELECT m.organization_id FROM organization_members m \
+               WHERE m.user_id = $1 AND m.organization_id <> $2 ORDER BY m.created_at, m.id LIMIT 1) \
+               WHERE id = $1 AND active_organization_id = $2";
+    tx.link().run(sql, vec![id(user), id(left)]).await.map(drop)
+}
+
+/// Makes `organization` the active one if the user has none.
+///
+/// # Errors
+/// When the database fails.
+pub async fn activate_if_none(tx: &WriteTx, user: UserId, organization: OrganizationId) -> Result<()> {
+    let sql = "UPDATE users SET active_organization_id = $2 WHERE id = $1 AND active_organization_id IS NULL";
+    tx.link().run(sql, vec![id(user), id(organization)]).await.map(drop)
 }
 
 /// Whether the user is a member of the organization.

@@ -14,6 +14,8 @@ fn organizations() -> Table {
         .flag("is_demo")
         .created_and_updated()
         .index(&["name"])
+        // A new organization asks whether its name is taken whatever its case.
+        .index(&["lower(name)"])
 }
 
 /// `clerk_user_id` keeps its name from the contract and holds the local user's key as well. The pair
