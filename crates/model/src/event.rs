@@ -17,6 +17,18 @@ pub mod kind {
     pub const TASK_COMMENT: &str = "task.comment";
     /// A task was deleted. Additive: the original says nothing about deletions.
     pub const TASK_DELETED: &str = "task.deleted";
+    /// An admin made a tag.
+    pub const TAG_CREATED: &str = "tag.created";
+    /// An admin changed a tag.
+    pub const TAG_UPDATED: &str = "tag.updated";
+    /// An admin deleted a tag; tasks lost it without events of their own.
+    pub const TAG_DELETED: &str = "tag.deleted";
+    /// An admin defined a custom field.
+    pub const CUSTOM_FIELD_CREATED: &str = "custom_field.created";
+    /// An admin changed the definition of a custom field or the boards it is bound to.
+    pub const CUSTOM_FIELD_UPDATED: &str = "custom_field.updated";
+    /// An admin deleted a custom field that no task had a value of.
+    pub const CUSTOM_FIELD_DELETED: &str = "custom_field.deleted";
     /// An agent checked in.
     pub const AGENT_HEARTBEAT: &str = "agent.heartbeat";
     /// A person or the operator made an API token.

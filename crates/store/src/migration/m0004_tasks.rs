@@ -123,5 +123,5 @@ fn field_values() -> Table {
         .json_null("value")
         .created_and_updated()
         .unique("uq_tcf_values_task_def", &["task_id", "task_custom_field_definition_id"])
-        .index(&["task_custom_field_definition_id"])
+        .index(&["task_custom_field_definition_id", "id"])
 }
