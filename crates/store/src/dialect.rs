@@ -69,11 +69,16 @@ impl Dialect {
         }
     }
 
-    /// The running transaction's number, as it stands in `events.txid`.
+    /// What stands in `events.txid` of a new event of the scope `$1`, whose first new sequence number is `$2`: the
+    /// running transaction's number, but no less than that of the scope's last event. A transaction gets its number
+    /// before it waits for the row of its scope, so numbers alone may run against the order of the commits.
     pub(crate) fn transaction_number(self) -> &'static str {
         match self {
             Self::Sqlite => "0",
-            Self::Postgres => "CAST(CAST(pg_current_xact_id() AS text) AS bigint)",
+            Self::Postgres => {
+                "GREATEST(CAST(CAST(pg_current_xact_id() AS text) AS bigint), COALESCE((SELECT e.txid \
+                 FROM events e WHERE e.scope_id = $1 AND e.seq < $2 ORDER BY e.seq DESC LIMIT 1), 0))"
+            }
         }
     }
 
