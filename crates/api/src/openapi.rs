@@ -156,7 +156,7 @@ fn tidy(schema: &mut Value) {
         Value::Object(members) => {
             members.values_mut().for_each(tidy);
             if members.get("type").is_some_and(|kind| kind == "integer") {
-                members.remove("format");
+                members.shift_remove("format");
             }
             let parts = members.get("allOf").and_then(Value::as_array);
             if let Some([Value::Object(inlined), Value::Object(described)]) = parts.map(Vec::as_slice) {
@@ -195,9 +195,18 @@ fn for_each_operation(document: &mut Value, mut edit: impl FnMut(&mut Map<String
     }
 }
 
+/// The macros keep extensions in no order; the document has one.
+fn sort_extensions(operation: &mut Map<String, Value>) {
+    let (mut extensions, members): (Vec<_>, Vec<_>) =
+        std::mem::take(operation).into_iter().partition(|(name, _)| name.starts_with("x-"));
+    extensions.sort_by(|(one, _), (other, _)| one.cmp(other));
+    *operation = members.into_iter().chain(extensions).collect();
+}
+
 /// Gives an operation the guidance for language models that its id has, and a description if it has none.
 fn complete(operation: &mut Map<String, Value>) {
-    operation.remove(BROUGHT);
+    operation.shift_remove(BROUGHT);
+    sort_extensions(operation);
     let id = operation.get("operationId").and_then(Value::as_str).unwrap_or_default().to_owned();
     if let Some(guidance) = guidance::of(&id) {
         operation.extend(guidance);

@@ -2,6 +2,7 @@
 
 use axum::extract::FromRequestParts;
 use axum::extract::RawPathParams;
+use axum::extract::rejection::RawPathParamsRejection;
 use axum::http::request::Parts;
 use mc_model::ids::{ApiTokenId, BoardId, TaskId};
 use mc_model::token::{TokenPlace, TokenRule};
@@ -270,7 +271,13 @@ async fn task_id(parts: &mut Parts) -> Result<TaskId> {
 }
 
 async fn path_value<T: From<Uuid>>(parts: &mut Parts, name: &str) -> Result<T> {
-    let values = RawPathParams::from_request_parts(parts, &()).await.map_err(Error::internal)?;
+    let values = match RawPathParams::from_request_parts(parts, &()).await {
+        Ok(values) => values,
+        Err(RawPathParamsRejection::InvalidUtf8InPathParam(_)) => {
+            return path_id(name, "\u{fffd}").map_err(Error::problems);
+        }
+        Err(other) => return Err(Error::internal(other)),
+    };
     let raw = values.iter().find(|(key, _)| *key == name).map(|(_, value)| value);
     let raw = raw.ok_or_else(|| Error::internal(format!("the path has no {name}")))?;
     path_id(name, raw).map_err(Error::problems)
