@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::clock::Timestamp;
-use crate::ids::{ActivityId, AgentId, BoardId, OrganizationId, TaskId, UserId};
+use crate::ids::{ActivityId, AgentId, ApprovalId, BoardId, OrganizationId, TaskId, UserId};
 
 /// Names of activity and event types (tasks spec §7, agents spec §8).
 pub mod kind {
@@ -29,6 +29,10 @@ pub mod kind {
     pub const CUSTOM_FIELD_UPDATED: &str = "custom_field.updated";
     /// An admin deleted a custom field that no task had a value of.
     pub const CUSTOM_FIELD_DELETED: &str = "custom_field.deleted";
+    /// An approval was asked for. Only in the event log.
+    pub const APPROVAL_CREATED: &str = "approval.created";
+    /// An approval was decided or reopened. Only in the event log.
+    pub const APPROVAL_UPDATED: &str = "approval.updated";
     /// An agent checked in.
     pub const AGENT_HEARTBEAT: &str = "agent.heartbeat";
     /// A person or the operator made an API token.
@@ -61,6 +65,8 @@ pub mod kind {
     pub const INVITE_REVOKED: &str = "organization.invite.revoked";
     /// A person changed the own profile.
     pub const USER_PROFILE_CHANGED: &str = "user.profile_changed";
+    /// A person signed in with a subject of an issuer that the account was not linked to before.
+    pub const USER_IDENTITY_LINKED: &str = "user.identity_linked";
 }
 
 /// Where events are counted: each scope has its own gapless sequence, ordered by commit.
@@ -193,4 +199,6 @@ pub struct Event {
     pub message: Option<String>,
     /// When.
     pub created_at: Timestamp,
+    /// The approval it is about.
+    pub approval_id: Option<ApprovalId>,
 }
