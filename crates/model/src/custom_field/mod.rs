@@ -1,9 +1,11 @@
 //! Fields that an organization adds to the tasks of its boards (tasks spec §5.2, §5.3).
 
+mod change;
 mod dates;
 mod pattern;
 mod value;
 
+pub use change::{CustomFieldPatch, NewCustomField, ValueCheck};
 pub use pattern::Pattern;
 pub use value::{check_value, effective_values, merge_values};
 
