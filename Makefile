@@ -42,7 +42,9 @@ generate: toolchain ## Write openapi.json and docs/configuration.md from the cod
 bench: toolchain ## Measure against a hand-written floor server and write docs/performance.md
 	@echo "make bench: building the optimised program (a few minutes the first time)"
 	@$(CARGO) build --quiet --release --package mission-control --package mc-bench
-	@$${CARGO_TARGET_DIR:-target}/release/mc-bench
+	@echo "make bench: a private, durable PostgreSQL is started (and installed when missing); about five minutes"
+	@WITH_SERVICES_DURABLE=1 scripts/with-services \
+		$${CARGO_TARGET_DIR:-target}/release/mc-bench --write docs/performance.md $(BENCH)
 
 audit: toolchain ## Look for known security holes in dependencies (installs cargo-deny when missing)
 	@if ! $(CARGO) deny --version >/dev/null 2>&1; then \
