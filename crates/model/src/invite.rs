@@ -65,12 +65,14 @@ pub enum Refusal {
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         let (kind, text) = match refusal {
-            Refusal::Unknown => {
-                (ErrorKind::NotFound, "This invite does not exist, was taken back, or has been used already.")
-            }
-            Refusal::Expired => {
-                (ErrorKind::NotFound, "This invite has expired. Ask an admin of the organization for a new one.")
-            }
+            Refusal::Unknown => (
+                ErrorKind::NotFound,
+                "This invite does not exist, has expired, was taken back, or has been used already.",
+            ),
+            Refusal::Expired => (
+                ErrorKind::NotFound,
+                "This invite has expired. Ask an admin of the organization for a new one.",
+            ),
             Refusal::OtherEmail => (
                 ErrorKind::Forbidden,
                 "This invite was made for another e-mail address. Sign in with the address it was sent to.",

@@ -1,11 +1,12 @@
 //! Proofs of access. A value of these types exists only after the check that its name says; the functions of this
 //! crate take them as arguments, so an unchecked call does not compile.
 
-use mc_model::access::{AgentKind, AgentReach, BoardNeed, agent_reach};
+use mc_model::access::{AgentKind, AgentReach, BoardNeed, Role, agent_reach};
 use mc_model::agent::Agent;
 use mc_model::board::Board;
-use mc_model::ids::{AgentId, BoardId, OrganizationId, TaskId, UserId};
-use mc_model::organization::Member;
+use mc_model::ids::{AgentId, BoardId, InviteId, MemberId, OrganizationId, TaskId, UserId};
+use mc_model::invite::Invite;
+use mc_model::organization::{Member, MemberView};
 use mc_model::task::{Mover, Task};
 use mc_model::token::{TokenLimits, TokenPlace, TokenRule};
 use mc_model::user::User;
@@ -13,6 +14,9 @@ use mc_model::{Error, Result};
 use mc_store as store;
 
 use crate::Services;
+use crate::organizations::invites::no_such_invite;
+use crate::organizations::members::no_such_member;
+use crate::organizations::{not_an_admin, not_an_owner};
 
 /// An authenticated person with the membership of the active organization.
 #[derive(Clone, Debug)]
@@ -77,6 +81,70 @@ impl AccountHolder {
     pub fn session(&self) -> &UserSession {
         &self.0
     }
+}
+
+/// The person is an admin or an owner of the active organization.
+#[derive(Clone, Debug)]
+pub struct OrgAdmin(pub(crate) UserSession);
+
+impl OrgAdmin {
+    /// Proves it.
+    ///
+    /// # Errors
+    /// 403 for a plain member.
+    pub fn new(session: UserSession) -> Result<Self> {
+        if session.member.role.is_admin() { Ok(Self(session)) } else { Err(not_an_admin()) }
+    }
+
+    /// The session.
+    #[must_use]
+    pub fn session(&self) -> &UserSession {
+        &self.0
+    }
+}
+
+/// The person is an owner of the active organization.
+#[derive(Clone, Debug)]
+pub struct OrgOwner(pub(crate) UserSession);
+
+impl OrgOwner {
+    /// Proves it.
+    ///
+    /// # Errors
+    /// 403 for everybody else.
+    pub fn new(session: UserSession) -> Result<Self> {
+        match session.member.role {
+            Role::Owner => Ok(Self(session)),
+            Role::Admin => Err(not_an_owner()),
+            Role::Member => Err(not_an_admin()),
+        }
+    }
+}
+
+/// The person may read this membership of the active organization: the own one, or any as an admin.
+#[derive(Clone, Debug)]
+pub struct MemberReader(pub(crate) MemberView);
+
+impl MemberReader {
+    /// The membership.
+    #[must_use]
+    pub fn into_view(self) -> MemberView {
+        self.0
+    }
+}
+
+/// The person is an admin of the organization that this membership belongs to.
+#[derive(Clone, Debug)]
+pub struct MemberAdmin {
+    pub(crate) admin: OrgAdmin,
+    pub(crate) member: Member,
+}
+
+/// The person is an admin of the organization that this invite belongs to.
+#[derive(Clone, Debug)]
+pub struct InviteAdmin {
+    pub(crate) admin: OrgAdmin,
+    pub(crate) invite: Invite,
 }
 
 /// An authenticated agent with the organization of its gateway.
@@ -253,6 +321,41 @@ impl Services {
             Mover::User | Mover::Lead(_) => Ok(TaskOwner(reader)),
             Mover::Worker(_) => Err(Error::forbidden("Only the lead of the board may delete its tasks.")),
         }
+    }
+
+    /// Proves that the caller may read a membership of the active organization.
+    ///
+    /// # Errors
+    /// 404 when it is not there, 403 for a plain member who asks for somebody else.
+    pub async fn member_reader(&self, session: UserSession, member: MemberId) -> Result<MemberReader> {
+        let organization = session.member.organization_id;
+        let view = store::members::by_id(self.store.reader(), organization, member).await?;
+        let view = view.ok_or_else(no_such_member)?;
+        if view.member.user_id == session.user.id || session.member.role.is_admin() {
+            return Ok(MemberReader(view));
+        }
+        Err(Error::forbidden("Only an admin or an owner may look at other members one by one."))
+    }
+
+    /// Proves that an admin may change a membership of the active organization.
+    ///
+    /// # Errors
+    /// 404 when it is not there.
+    pub async fn member_admin(&self, admin: OrgAdmin, member: MemberId) -> Result<MemberAdmin> {
+        let organization = admin.0.member.organization_id;
+        let view = store::members::by_id(self.store.reader(), organization, member).await?;
+        let MemberView { member, .. } = view.ok_or_else(no_such_member)?;
+        Ok(MemberAdmin { admin, member })
+    }
+
+    /// Proves that an admin may take back an invite to the active organization.
+    ///
+    /// # Errors
+    /// 404 when it is not there.
+    pub async fn invite_admin(&self, admin: OrgAdmin, invite: InviteId) -> Result<InviteAdmin> {
+        let organization = admin.0.member.organization_id;
+        let found = store::invites::by_id(self.store.reader(), organization, invite).await?;
+        Ok(InviteAdmin { admin, invite: found.ok_or_else(no_such_invite)? })
     }
 
     async fn on_board(&self, actor: Actor, board: BoardId, need: BoardNeed) -> Result<BoardReader> {

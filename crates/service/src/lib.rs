@@ -6,6 +6,7 @@
 pub mod access;
 pub mod admin;
 pub mod agents;
+pub mod approvals;
 pub mod audit;
 pub mod auth;
 pub mod boards;
@@ -29,7 +30,8 @@ use tokio_util::task::TaskTracker;
 
 use auth::UserAuth;
 use events::Hub;
-use streams::BoardFeeds;
+use organizations::InvitePolicy;
+use streams::{ApprovalEvent, BoardFeeds, TaskEvent};
 
 /// Everything a request needs. Cheap to clone.
 #[derive(Clone)]
@@ -37,8 +39,10 @@ pub struct Services {
     pub(crate) store: Store,
     pub(crate) users: Arc<UserAuth>,
     pub(crate) hub: Hub,
-    pub(crate) feeds: BoardFeeds,
+    pub(crate) task_feeds: BoardFeeds<TaskEvent>,
+    pub(crate) approval_feeds: BoardFeeds<ApprovalEvent>,
     denials: Arc<audit::DenialLog>,
+    invites: Arc<InvitePolicy>,
     shutdown: CancellationToken,
     tracker: TaskTracker,
 }
@@ -51,9 +55,19 @@ impl Services {
         store.listen(Arc::new(hub.clone()));
         let (bridged, ended) = (store.clone(), shutdown.clone());
         tracker.spawn(async move { ended.run_until_cancelled(bridged.run_bridge()).await });
-        let feeds = BoardFeeds::new(store.clone(), hub.clone(), shutdown.clone(), tracker.clone());
-        let denials = Arc::default();
-        Self { store, users: Arc::new(users), hub, feeds, denials, shutdown, tracker }
+        let task_feeds = BoardFeeds::new(store.clone(), hub.clone(), shutdown.clone(), tracker.clone());
+        let approval_feeds =
+            BoardFeeds::new(store.clone(), hub.clone(), shutdown.clone(), tracker.clone());
+        let (denials, invites) = (Arc::default(), Arc::default());
+        Self { store, users: Arc::new(users), hub, task_feeds, approval_feeds, denials, invites, shutdown, tracker }
+    }
+
+    /// Makes invites as `policy` says. Without this they get a key of this process alone, so that their tokens can be
+    /// read again only until it ends.
+    #[must_use]
+    pub fn with_invites(mut self, policy: InvitePolicy) -> Self {
+        self.invites = Arc::new(policy);
+        self
     }
 
     /// Ends with the process: streams and workers stop when it is cancelled.

@@ -140,19 +140,6 @@ pub struct HeadCount {
     pub owners: i64,
 }
 
-/// The member that would follow as owner: the oldest admin, else the oldest member, other than `leaving`.
-///
-/// # Errors
-/// When the database fails.
-pub async fn heir(db: &impl Conn, organization: OrganizationId, leaving: MemberId) -> Result<Option<Member>> {
-    let sql = format!(
-        "SELECT {MEMBER_COLUMNS} FROM organization_members m WHERE m.organization_id = $1 AND m.id <> $2 \
-         ORDER BY CASE WHEN m.role = 'admin' THEN 0 ELSE 1 END, m.created_at, m.id LIMIT 1"
-    );
-    let row = db.link().row(sql, vec![id(organization), id(leaving)]).await?;
-    row.map(|row| member_at(&row, 0)).transpose()
-}
-
 /// Whether somebody with this e-mail address (in lower case) is a member of the organization.
 ///
 /// # Errors

@@ -1,0 +1,106 @@
+//! The end of an account.
+//!
+//! Everything goes here in one transaction, or nothing: an organization in which others stay keeps at least one owner, so
+//! its only owner must first make another one. With a provider that holds the identity, the same transaction notes
+//! that it has to follow.
+
+use mc_model::access::Role;
+use mc_model::event::{Scope, kind};
+use mc_model::ids::{OrganizationId, UserId};
+use mc_model::{Error, ErrorKind, Result};
+use mc_store::{self as store, WriteTx};
+use serde_json::json;
+
+use crate::access::{AccountHolder, UserSession};
+use crate::organizations::{log_deleted, members};
+use crate::{RequestContext, Services};
+
+/// How a membership ended.
+enum Ending {
+    /// Its organization went with it.
+    Organization(OrganizationId),
+    /// The organization stays with the others.
+    Membership,
+    /// It was gone already.
+    Nothing,
+}
+
+impl Services {
+    /// Deletes the caller's account: organizations in which nobody else is, memberships elsewhere, tokens. What other
+    /// organizations hold stays, and forgets who made it.
+    ///
+    /// # Errors
+    /// 422 while the caller is the only owner of an organization with other members; nothing has changed then.
+    pub async fn delete_account(&self, context: &RequestContext, holder: &AccountHolder) -> Result<()> {
+        let session = &holder.0;
+        let deleted = self
+            .store
+            .write(None, context.id(), async |tx| end(tx, session.user.id).await)
+            .await?;
+        log_ended(context, session, &deleted);
+        Ok(())
+    }
+}
+
+fn log_ended(context: &RequestContext, session: &UserSession, organizations: &[OrganizationId]) {
+    for organization in organizations {
+        log_deleted(context, session, *organization);
+    }
+    tracing::info!(
+        user.id = %session.user.id,
+        request_id = context.id().unwrap_or_default(),
+        "audit.account_deleted"
+    );
+}
+
+/// Removes the account and says which organizations went with it. An account that is gone already is no error.
+async fn end(tx: &mut WriteTx, user: UserId) -> Result<Vec<OrganizationId>> {
+    // From here on nobody can give the account another membership.
+    if !store::users::lock_to_delete(tx, user).await? {
+        return Ok(Vec::new());
+    }
+    let mut deleted = Vec::new();
+    for member in store::members::all_of_user(tx, user).await? {
+        match leave(tx, member.organization_id, user).await? {
+            Ending::Organization(organization) => deleted.push(organization),
+            Ending::Membership | Ending::Nothing => {}
+        }
+    }
+    store::users::delete(tx, user).await?;
+    Ok(deleted)
+}
+
+async fn leave(tx: &mut WriteTx, organization: OrganizationId, user: UserId) -> Result<Ending> {
+    match tx.go_to(Scope::Organization(organization)).await {
+        Ok(()) => {}
+        // Somebody deleted it while we waited for its lock.
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Ending::Nothing),
+        Err(error) => return Err(error),
+    }
+    let Some(member) = store::members::of_user(tx, organization, user).await? else {
+        return Ok(Ending::Nothing);
+    };
+    let heads = store::members::head_count(tx, organization).await?;
+    if heads.members <= 1 {
+        store::organizations::delete(tx, organization).await?;
+        return Ok(Ending::Organization(organization));
+    }
+    if member.role == Role::Owner && heads.owners <= 1 {
+        return Err(only_owner(tx, organization).await?);
+    }
+    store::members::delete(tx, member.id).await?;
+    // The account is gone when this is written, so it is named in the data only.
+    let data = json!({"role": member.role.as_str()});
+    tx.activity(members::about(kind::MEMBER_LEFT, "Member deleted the account", &member, data));
+    Ok(Ending::Membership)
+}
+
+async fn only_owner(tx: &WriteTx, organization: OrganizationId) -> Result<Error> {
+    let organization = store::organizations::by_id(tx, organization).await?;
+    let name = organization.map(|organization| organization.name).unwrap_or_default();
+    let text = format!(
+        "You are the only owner of {name:?}, which has other members. Make one of them an owner, or delete the \
+         organization, then delete your account."
+    );
+    Ok(Error::text(ErrorKind::Invalid, text))
+}
