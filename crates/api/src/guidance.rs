@@ -24,7 +24,7 @@ const TOKEN: &str = "A valid agent token in X-Agent-Token.";
 const OWN_BOARD: &str = "The board is yours, or served by your gateway if you are its main agent.";
 const NONE: &str = "None.";
 
-const ALL: [Guidance; 10] = [
+const ALL: [Guidance; 12] = [
     Guidance {
         operation: "agent_healthz_api_v1_agent_healthz_get",
         intent: "agent_auth_health",
@@ -171,6 +171,30 @@ const ALL: [Guidance; 10] = [
         warnings: &["Do not post secrets.", "One comment that says it all is better than many."],
         routing: &["Use @lead for a decision and @name for a colleague."],
         examples: &[("report a result", "any_agent", "agent_task_comment_create")],
+    },
+    Guidance {
+        operation: "list_approvals_api_v1_agent_boards__board_id__approvals_get",
+        intent: "agent_board_approval_discovery",
+        actor: "any_agent",
+        prerequisites: &[TOKEN, OWN_BOARD],
+        side_effects: &[NONE],
+        when: &["You asked for an approval and want the decision.", "You plan something that may wait for one."],
+        when_not: &["You want to ask for one: create it."],
+        warnings: &["Pending is not approved: do not act on it."],
+        routing: &["Ask for status=pending to see what people still have to decide."],
+        examples: &[("was my request approved", "any_agent", "agent_board_approval_discovery")],
+    },
+    Guidance {
+        operation: "create_approval_api_v1_agent_boards__board_id__approvals_post",
+        intent: "agent_board_approval_request",
+        actor: "any_agent",
+        prerequisites: &[TOKEN, OWN_BOARD, "No other pending approval names the same task."],
+        side_effects: &["The approval waits for a person; the board's rules may freeze its tasks meanwhile."],
+        when: &["The board asks for an approval before done.", "What you plan is risky, external or final."],
+        when_not: &["You only want an opinion: comment on the task."],
+        warnings: &["Give the reason and an honest confidence.", "You cannot approve your own request."],
+        routing: &["Name the tasks in task_ids; one pending approval per task."],
+        examples: &[("may I close this task", "any_agent", "agent_board_approval_request")],
     },
     Guidance {
         operation: "agent_heartbeat_api_v1_agent_heartbeat_post",

@@ -20,6 +20,7 @@ pub mod state;
 mod wire;
 
 mod agent;
+mod approvals;
 mod health;
 mod organizations;
 mod tasks;
@@ -58,6 +59,7 @@ fn operations(state: &AppState) -> (Router<AppState>, utoipa::openapi::OpenApi) 
         .merge(users::routes(state))
         .merge(organizations::routes(state))
         .merge(tasks::routes(state))
+        .merge(approvals::routes(state))
         .merge(agent::routes(state))
         .split_for_parts()
 }

@@ -3,12 +3,16 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use bytes::{BufMut, Bytes, BytesMut};
 use futures_util::stream::{self, Stream};
 use mc_model::Timestamp;
+use mc_service::streams::Start;
 
+use crate::decode::{Text, input};
+
+const LAST_EVENT_ID: &str = "last-event-id";
 /// How often a silent stream says that it lives.
 const PING: Duration = Duration::from_secs(15);
 
@@ -23,6 +27,46 @@ pub(crate) fn frame(event: &str, id: i64, data: &[u8]) -> Bytes {
     frame.put_slice(data);
     frame.put_slice(b"\r\n\r\n");
     frame.freeze()
+}
+
+/// Several frames as one piece.
+pub(crate) fn join(frames: impl ExactSizeIterator<Item = Bytes>) -> Bytes {
+    let mut frames = frames.peekable();
+    if frames.len() == 1
+        && let Some(only) = frames.next()
+    {
+        return only;
+    }
+    let mut piece = BytesMut::new();
+    frames.for_each(|frame| piece.extend_from_slice(&frame));
+    piece.freeze()
+}
+
+/// The data of an event.
+pub(crate) fn data(value: &impl serde::Serialize) -> Vec<u8> {
+    // What streams show holds nothing that cannot be written as JSON.
+    serde_json::to_vec(value).unwrap_or_default()
+}
+
+input! {
+    /// Where a stream begins.
+    pub(crate) struct StreamQuery {
+        /// ISO date-time; events at or after it are sent first. Without one, or with one that cannot be read, the
+        /// stream begins now. `Last-Event-ID` wins.
+        pub since: Option<Text>,
+    }
+}
+
+impl StreamQuery {
+    /// Where the client wants to begin: after the event it saw last, else at a time, else now.
+    pub(crate) fn start(&self, headers: &HeaderMap) -> Start {
+        let last = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok()?.trim().parse().ok());
+        let since = || self.since.as_ref().and_then(|since| Timestamp::parse_iso(&since.0));
+        match last {
+            Some(seq) => Start::After(seq),
+            None => since().map_or(Start::Now, Start::Since),
+        }
+    }
 }
 
 /// A source of frames.

@@ -5,11 +5,12 @@
 //! numbers before the commit, so such a reader goes by transaction number and stays behind the oldest open one.
 
 use mc_model::event::{Event, Scope};
-use mc_model::ids::{BoardId, TaskId};
+use mc_model::ids::{ApprovalId, BoardId, TaskId};
 use mc_model::{Result, Timestamp};
 use uuid::Uuid;
 
 use crate::sql::{Conn, Row, time};
+use crate::tx::APPROVAL;
 
 /// The sequence number of the newest event of the scope; 0 before the first.
 ///
@@ -46,7 +47,8 @@ pub async fn position_at(db: &impl Conn, scope: Scope, since: Timestamp) -> Resu
 /// When the database fails.
 pub async fn of_scope(db: &impl Conn, scope: Scope, after: i64, limit: u32) -> Result<Vec<Event>> {
     let sql = format!(
-        "SELECT e.seq, e.kind, e.activity_id, e.task_id, e.agent_id, a.message, e.created_at, a.id FROM events e \
+        "SELECT e.seq, e.kind, e.activity_id, e.task_id, e.agent_id, a.message, e.created_at, a.id, CAST(e.data AS text) \
+         FROM events e \
          LEFT JOIN activity_events a ON a.id = e.activity_id WHERE e.scope_id = $1 AND e.seq > $2 \
          ORDER BY e.seq LIMIT {limit}"
     );
@@ -63,7 +65,14 @@ fn event(row: &Row) -> Result<Event> {
         agent_id: row.opt_id(4)?,
         message: row.get(5)?,
         created_at: row.time(6)?,
+        approval_id: approval(row.get::<Option<String>>(8)?.as_deref()),
     })
+}
+
+/// The approval that an event's data names.
+fn approval(data: Option<&str>) -> Option<ApprovalId> {
+    let data: serde_json::Value = serde_json::from_str(data?).ok()?;
+    data.get(APPROVAL)?.as_str()?.parse().ok()
 }
 
 /// A position in the log of all scopes.

@@ -14,6 +14,7 @@ mod writer;
 pub mod access;
 pub mod activity;
 pub mod agents;
+pub mod approvals;
 pub mod api_tokens;
 pub mod boards;
 pub mod custom_fields;

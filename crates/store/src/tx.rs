@@ -2,15 +2,18 @@
 
 use mc_model::clock::Timestamp;
 use mc_model::event::{NewActivity, Scope};
-use mc_model::ids::{ActivityId, AgentId, BoardId, JobId, OrganizationId, TaskId};
+use mc_model::ids::{ActivityId, AgentId, ApprovalId, BoardId, JobId, OrganizationId, TaskId};
 use mc_model::{Clock, Error, Result};
 use sea_orm::{DatabaseTransaction, Value};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
 use crate::dialect::Dialect;
-use crate::sql::{Conn, Link, Target, id, json, opt_id, time, tuples};
+use crate::sql::{Conn, Link, Target, id, json as json_value, opt_id, time, tuples};
 use crate::store::Committed;
+
+/// The member of an event's data that names an approval.
+pub(crate) const APPROVAL: &str = "approval_id";
 
 /// An open write transaction on one scope.
 ///
@@ -35,6 +38,7 @@ struct PendingEvent {
     activity_id: Option<Uuid>,
     task_id: Option<TaskId>,
     agent_id: Option<AgentId>,
+    data: Option<Json>,
 }
 
 /// The agents that a comment addresses; rows that need the comment's row first.
@@ -142,6 +146,7 @@ impl WriteTx {
             activity_id: Some(activity.id.0),
             task_id: activity.event_task_id,
             agent_id: activity.agent_id,
+            data: None,
         });
         self.activities.push(activity);
     }
@@ -153,7 +158,13 @@ impl WriteTx {
 
     /// Announces a change that makes no row in the activity feed.
     pub fn event(&mut self, kind: &'static str, agent_id: Option<AgentId>) {
-        self.events.push(PendingEvent { kind, activity_id: None, task_id: None, agent_id });
+        self.events.push(PendingEvent { kind, activity_id: None, task_id: None, agent_id, data: None });
+    }
+
+    /// Announces a change of an approval, which makes no row in the activity feed.
+    pub fn approval_event(&mut self, kind: &'static str, approval: ApprovalId) {
+        let data = Some(json!({ APPROVAL: approval }));
+        self.events.push(PendingEvent { kind, activity_id: None, task_id: None, agent_id: None, data });
     }
 
     /// Adds background work.
@@ -235,7 +246,7 @@ impl WriteTx {
                 opt_id(head.board),
                 id(head.organization),
                 self.request_id.clone().into(),
-                json(activity.data.as_ref())?,
+                json_value(activity.data.as_ref())?,
                 time(self.now),
             ]);
         }
@@ -249,7 +260,8 @@ impl WriteTx {
     }
 
     async fn write_events(&self, head: &Head) -> Result<()> {
-        const COLUMNS: usize = 9;
+        const COLUMNS: usize = 10;
+        const DATA: usize = 8;
         if self.events.is_empty() {
             return Ok(());
         }
@@ -264,17 +276,19 @@ impl WriteTx {
                 event.activity_id.into(),
                 opt_id(event.task_id),
                 opt_id(event.agent_id),
+                json_value(event.data.as_ref())?,
                 time(self.now),
             ]);
         }
         let txid = self.dialect.transaction_number();
         let tuples = tuples(self.events.len(), COLUMNS, |column, position| match column {
             0 => format!("{txid},${position}"),
+            DATA => self.dialect.json(position),
             _ => format!("${position}"),
         });
         let sql = format!(
             "INSERT INTO events (txid, scope_id, seq, organization_id, board_id, kind, activity_id, task_id, \
-             agent_id, created_at) VALUES {tuples}"
+             agent_id, data, created_at) VALUES {tuples}"
         );
         self.link().run(sql, values).await.map(drop)
     }
@@ -290,7 +304,7 @@ impl WriteTx {
             values.extend([
                 id(JobId::generate()),
                 job.kind.into(),
-                json(Some(&job.payload))?,
+                json_value(Some(&job.payload))?,
                 id(head.organization),
                 opt_id(head.board),
                 time(job.run_at),

@@ -4,7 +4,7 @@ use axum::extract::FromRequestParts;
 use axum::extract::RawPathParams;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::http::request::Parts;
-use mc_model::ids::{ApiTokenId, BoardId, TaskId};
+use mc_model::ids::{ApiTokenId, ApprovalId, BoardId, TaskId};
 use mc_model::token::{TokenPlace, TokenRule};
 use mc_model::{Error, ErrorKind, Result};
 use mc_service::access::{
@@ -22,6 +22,7 @@ use crate::state::AppState;
 
 const BOARD: PathParameter = PathParameter { name: "board_id", title: "Board Id", is_uuid: false };
 const TASK: PathParameter = PathParameter { name: "task_id", title: "Task Id", is_uuid: true };
+const APPROVAL: PathParameter = PathParameter { name: "approval_id", title: "Approval Id", is_uuid: false };
 const TOKEN: PathParameter = PathParameter { name: "token_id", title: "Token Id", is_uuid: true };
 
 const USER: AccessDoc = AccessDoc {
@@ -121,42 +122,47 @@ impl Access for CurrentAgent {
     }
 }
 
-/// `BRa`: a person or an agent who may read the board.
-#[derive(Clone, Debug)]
-pub struct ReadBoard(pub BoardReader);
+/// The checks of operations on one board: who is asked, and what is proven.
+macro_rules! board_access {
+    ($($(#[$doc:meta])* $name:ident($proof:ident) = $services:ident by $actor:ident, $base:ident;)+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug)]
+        pub struct $name(pub $proof);
 
-impl Access for ReadBoard {
-    const DOC: AccessDoc = AccessDoc { path: &[BOARD], ..SHARED };
+        impl Access for $name {
+            const DOC: AccessDoc = AccessDoc { path: &[BOARD], ..$base };
 
-    async fn check(state: &AppState, parts: &mut Parts) -> Result<Self> {
-        let actor = user_or_agent(state, parts).await?;
-        state.services.board_reader(actor, board_id(parts).await?).await.map(Self)
-    }
+            async fn check(state: &AppState, parts: &mut Parts) -> Result<Self> {
+                let actor = $actor(state, parts).await?;
+                state.services.$services(actor, board_id(parts).await?).await.map(Self)
+            }
+        }
+    )+};
 }
 
-/// `BWu`: a person who may write the board.
-#[derive(Clone, Debug)]
-pub struct UserWritesBoard(pub BoardWriter);
-
-impl Access for UserWritesBoard {
-    const DOC: AccessDoc = AccessDoc { path: &[BOARD], ..USER };
-
-    async fn check(state: &AppState, parts: &mut Parts) -> Result<Self> {
-        let actor = Actor::User(user(state, parts).await?);
-        state.services.board_writer(actor, board_id(parts).await?).await.map(Self)
-    }
+board_access! {
+    /// `BRa`: a person or an agent who may read the board.
+    ReadBoard(BoardReader) = board_reader by user_or_agent, SHARED;
+    /// `BWa`: a person or an agent who may write the board.
+    WriteBoard(BoardWriter) = board_writer by user_or_agent, SHARED;
+    /// `BWu`: a person who may write the board.
+    UserWritesBoard(BoardWriter) = board_writer by only_user, USER;
+    /// `B → AG`: an agent on a board it reaches.
+    AgentOnBoard(BoardReader) = board_reader by only_agent, AGENT;
+    /// `B → AG` for a change.
+    AgentWritesBoard(BoardWriter) = board_writer by only_agent, AGENT;
 }
 
-/// `B → AG`: an agent on a board it reaches.
+/// `BWu` with an approval in the path; nothing is known of the approval yet.
 #[derive(Clone, Debug)]
-pub struct AgentOnBoard(pub BoardReader);
+pub struct UserDecidesApproval(pub BoardWriter, pub ApprovalId);
 
-impl Access for AgentOnBoard {
-    const DOC: AccessDoc = AccessDoc { path: &[BOARD], ..AGENT };
+impl Access for UserDecidesApproval {
+    const DOC: AccessDoc = AccessDoc { path: &[APPROVAL, BOARD], ..USER };
 
     async fn check(state: &AppState, parts: &mut Parts) -> Result<Self> {
-        let actor = Actor::Agent(agent(state, parts).await?);
-        state.services.board_reader(actor, board_id(parts).await?).await.map(Self)
+        let UserWritesBoard(board) = UserWritesBoard::check(state, parts).await?;
+        Ok(Self(board, path_value(parts, APPROVAL.name).await?))
     }
 }
 

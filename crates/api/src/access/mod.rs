@@ -9,8 +9,9 @@ mod grants;
 mod guard;
 
 pub use grants::{
-    AgentOnBoard, AgentTaskOwner, AgentTaskReader, AgentTaskWriter, CurrentAgent, CurrentUser, LeadOnBoard,
-    OrgMember, OwnAccount, OwnProfile, OwnToken, ReadBoard, ReadTask, UserTaskOwner, UserWritesBoard,
+    AgentOnBoard, AgentTaskOwner, AgentTaskReader, AgentTaskWriter, AgentWritesBoard, CurrentAgent, CurrentUser, LeadOnBoard,
+    OrgMember, OwnAccount, OwnProfile, OwnToken, ReadBoard, ReadTask, UserDecidesApproval, UserTaskOwner,
+    UserWritesBoard, WriteBoard,
     WriteTask,
 };
 pub(crate) use guard::BROUGHT;

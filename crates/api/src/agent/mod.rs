@@ -1,5 +1,6 @@
 //! What agents call.
 
+mod approvals;
 mod routes;
 mod tasks;
 mod wire;

@@ -171,4 +171,4 @@ macro_rules! choice {
     )+};
 }
 
-choice!(mc_model::task::TaskStatus, mc_model::token::TokenScope);
+choice!(mc_model::approval::ApprovalStatus, mc_model::task::TaskStatus, mc_model::token::TokenScope);

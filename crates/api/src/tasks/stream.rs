@@ -3,31 +3,20 @@
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use bytes::{Bytes, BytesMut};
-use mc_model::Timestamp;
-use mc_service::streams::{Start, TaskEvent, TaskEventBody, TaskStream};
+use bytes::Bytes;
+use mc_service::streams::{TaskEvent, TaskEventBody, TaskStream};
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::wire::TaskRead;
 use crate::access::{Granted, ReadBoard};
-use crate::decode::{Query, Text, input};
+use crate::decode::Query;
 use crate::error::ApiError;
-use crate::sse::{self, Frames};
+use crate::sse::{self, Frames, StreamQuery};
 use crate::state::AppState;
 use crate::wire::Moment;
 
 const EVENT: &str = "task";
-const LAST_EVENT_ID: &str = "last-event-id";
-
-input! {
-    /// Where a stream begins.
-    pub(crate) struct StreamQuery {
-        /// ISO date-time; events at or after it are sent first. Without one, or with one that cannot be read, the
-        /// stream begins now. `Last-Event-ID` wins.
-        pub since: Option<Text>,
-    }
-}
 
 /// Follow the tasks of a board
 ///
@@ -44,17 +33,8 @@ pub(crate) async fn stream_tasks(
     headers: HeaderMap,
     Query(query): Query<StreamQuery>,
 ) -> Result<Response, ApiError> {
-    let stream = state.services.follow_tasks(&board, start(&headers, &query)).await?;
+    let stream = state.services.follow_tasks(&board, query.start(&headers)).await?;
     Ok(sse::respond(TaskFrames(stream), move || state.services.now()))
-}
-
-fn start(headers: &HeaderMap, query: &StreamQuery) -> Start {
-    let last = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok()?.trim().parse().ok());
-    let since = || query.since.as_ref().and_then(|since| Timestamp::parse_iso(&since.0));
-    match last {
-        Some(seq) => Start::After(seq),
-        None => since().map_or(Start::Now, Start::Since),
-    }
 }
 
 struct TaskFrames(TaskStream);
@@ -62,14 +42,7 @@ struct TaskFrames(TaskStream);
 impl Frames for TaskFrames {
     async fn next(&mut self) -> Option<Bytes> {
         let events = self.0.next().await?;
-        if let [event] = &events[..] {
-            return Some(event.rendered(render));
-        }
-        let mut piece = BytesMut::new();
-        for event in events {
-            piece.extend_from_slice(&event.rendered(render));
-        }
-        Some(piece.freeze())
+        Some(sse::join(events.iter().map(|event| event.rendered(render))))
     }
 }
 
@@ -123,6 +96,5 @@ fn render(event: &TaskEvent) -> Bytes {
         activity: ActivityData { id, event_type: &event.kind, message, agent_id, task_id, created_at },
         body,
     };
-    // These types hold nothing that cannot be written as JSON.
-    sse::frame(EVENT, event.seq, &serde_json::to_vec(&data).unwrap_or_default())
+    sse::frame(EVENT, event.seq, &sse::data(&data))
 }

@@ -19,6 +19,8 @@ pub enum NoticeKind {
     TaskUnblocked,
     /// The lead sent a task back; for its worker.
     ChangesRequested,
+    /// A person decided an approval; for the lead.
+    ApprovalResolved,
     /// Somebody named the agent in a comment.
     TaskMention,
     /// Somebody commented on the agent's task.
@@ -39,6 +41,7 @@ impl NoticeKind {
             Self::TaskBlocked => "TASK BLOCKED",
             Self::TaskUnblocked => "TASK UNBLOCKED",
             Self::ChangesRequested => "CHANGES REQUESTED",
+            Self::ApprovalResolved => "APPROVAL RESOLVED",
             Self::TaskMention => "TASK MENTION",
             Self::NewTaskComment => "NEW TASK COMMENT",
             Self::Started => "TASK STARTED",

@@ -12,10 +12,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::Start;
-use super::task_events::{self, TaskEvent};
-use crate::Services;
-use crate::access::BoardReader;
+use super::{Shown, Slice, Start};
 use crate::events::{Hub, Subscription};
 
 /// How many events a pump keeps; who is further back reads the database.
@@ -25,35 +22,46 @@ const SLICE: u32 = 200;
 /// How long a pump trusts the absence of hints.
 const TIMER: Duration = Duration::from_secs(3);
 
-/// The pumps of all boards that are being watched.
-#[derive(Clone)]
-pub struct BoardFeeds {
+/// The pumps of all boards that are being watched, for one kind of stream.
+pub struct BoardFeeds<E> {
     store: Store,
     hub: Hub,
     shutdown: CancellationToken,
     tracker: TaskTracker,
-    feeds: Arc<Mutex<HashMap<BoardId, Weak<Feed>>>>,
+    feeds: Arc<Mutex<HashMap<BoardId, Weak<Feed<E>>>>>,
 }
 
 /// What a pump holds. It ends when the last stream lets go of it.
-struct Feed {
-    kept: Mutex<Kept>,
+struct Feed<E> {
+    kept: Mutex<Kept<E>>,
     /// The log position up to which the pump has read.
     head: watch::Sender<i64>,
 }
 
 /// The newest events, and the position after which they are complete.
-struct Kept {
+struct Kept<E> {
     complete_after: i64,
-    events: VecDeque<Arc<TaskEvent>>,
+    events: VecDeque<Arc<E>>,
 }
 
-impl BoardFeeds {
+impl<E> Clone for BoardFeeds<E> {
+    fn clone(&self) -> Self {
+        Self {
+            store: self.store.clone(),
+            hub: self.hub.clone(),
+            shutdown: self.shutdown.clone(),
+            tracker: self.tracker.clone(),
+            feeds: Arc::clone(&self.feeds),
+        }
+    }
+}
+
+impl<E: Shown> BoardFeeds<E> {
     pub(crate) fn new(store: Store, hub: Hub, shutdown: CancellationToken, tracker: TaskTracker) -> Self {
         Self { store, hub, shutdown, tracker, feeds: Arc::default() }
     }
 
-    async fn follow(&self, board: BoardId, start: Start) -> Result<TaskStream> {
+    pub(super) async fn follow(&self, board: BoardId, start: Start) -> Result<BoardStream<E>> {
         let reader = self.store.reader().clone();
         let feed = self.feed(board).await?;
         let scope = Scope::Board(board);
@@ -64,11 +72,11 @@ impl BoardFeeds {
         };
         let position = position.ok_or_else(|| Error::not_found("There is no such board."))?;
         let head = feed.head.subscribe();
-        Ok(TaskStream { board, reader, position, head, feed, shutdown: self.shutdown.clone() })
+        Ok(BoardStream { board, reader, position, head, feed, shutdown: self.shutdown.clone() })
     }
 
     /// The feed of the board; the first who asks starts its pump.
-    async fn feed(&self, board: BoardId) -> Result<Arc<Feed>> {
+    async fn feed(&self, board: BoardId) -> Result<Arc<Feed<E>>> {
         if let Some(feed) = self.running(board) {
             return Ok(feed);
         }
@@ -89,17 +97,17 @@ impl BoardFeeds {
         Ok(feed)
     }
 
-    fn running(&self, board: BoardId) -> Option<Arc<Feed>> {
+    fn running(&self, board: BoardId) -> Option<Arc<Feed<E>>> {
         let feeds = self.feeds.lock().unwrap_or_else(PoisonError::into_inner);
         feeds.get(&board).and_then(Weak::upgrade)
     }
 }
 
 /// Reads the log of the board for as long as somebody follows.
-async fn pump(feed: Weak<Feed>, board: BoardId, reader: Reader, mut subscription: Subscription) {
+async fn pump<E: Shown>(feed: Weak<Feed<E>>, board: BoardId, reader: Reader, mut subscription: Subscription) {
     loop {
         let Some(position) = feed.upgrade().map(|feed| feed.position()) else { return };
-        let slice = match task_events::read(&reader, board, position, SLICE).await {
+        let slice = match E::read(&reader, board, position, SLICE).await {
             Ok(slice) => slice,
             Err(error) => {
                 tracing::warn!(%error, board.id = %board, "stream.pump.read_failed");
@@ -117,17 +125,17 @@ async fn pump(feed: Weak<Feed>, board: BoardId, reader: Reader, mut subscription
     }
 }
 
-impl Feed {
+impl<E: Shown> Feed<E> {
     fn position(&self) -> i64 {
         *self.head.borrow()
     }
 
-    fn append(&self, slice: task_events::Slice) {
+    fn append(&self, slice: Slice<E>) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.events.extend(slice.events.into_iter().map(Arc::new));
         while kept.events.len() > KEPT {
             if let Some(oldest) = kept.events.pop_front() {
-                kept.complete_after = oldest.seq;
+                kept.complete_after = oldest.seq();
             }
         }
         drop(kept);
@@ -135,37 +143,37 @@ impl Feed {
     }
 
     /// The events after `position` and how far they reach, or nothing when it is too far back.
-    fn after(&self, position: i64) -> Option<(Vec<Arc<TaskEvent>>, i64)> {
+    fn after(&self, position: i64) -> Option<(Vec<Arc<E>>, i64)> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if position < kept.complete_after {
             return None;
         }
-        let first = kept.events.partition_point(|event| event.seq <= position);
+        let first = kept.events.partition_point(|event| event.seq() <= position);
         let events: Vec<_> = kept.events.range(first..).cloned().collect();
-        let read_to = events.last().map_or(position, |event| event.seq);
+        let read_to = events.last().map_or(position, |event| event.seq());
         Some((events, read_to.max(position)))
     }
 }
 
 /// One client's view of the board's log.
-pub struct TaskStream {
+pub struct BoardStream<E> {
     board: BoardId,
     reader: Reader,
     position: i64,
-    feed: Arc<Feed>,
+    feed: Arc<Feed<E>>,
     head: watch::Receiver<i64>,
     shutdown: CancellationToken,
 }
 
-impl TaskStream {
+impl<E: Shown> BoardStream<E> {
     /// The next events in order, at least one; none when the server stops or the database fails, after which the
     /// client resumes where it was.
-    pub async fn next(&mut self) -> Option<Vec<Arc<TaskEvent>>> {
+    pub async fn next(&mut self) -> Option<Vec<Arc<E>>> {
         let shutdown = self.shutdown.clone();
         shutdown.run_until_cancelled(self.wait()).await.flatten()
     }
 
-    async fn wait(&mut self) -> Option<Vec<Arc<TaskEvent>>> {
+    async fn wait(&mut self) -> Option<Vec<Arc<E>>> {
         loop {
             self.head.mark_unchanged();
             let events = match self.feed.after(self.position) {
@@ -185,8 +193,8 @@ impl TaskStream {
     }
 
     /// Reads the database from a position that the pump no longer holds.
-    async fn catch_up(&mut self) -> Option<Vec<Arc<TaskEvent>>> {
-        match task_events::read(&self.reader, self.board, self.position, SLICE).await {
+    async fn catch_up(&mut self) -> Option<Vec<Arc<E>>> {
+        match E::read(&self.reader, self.board, self.position, SLICE).await {
             Ok(slice) => {
                 self.position = slice.read_to;
                 Some(slice.events.into_iter().map(Arc::new).collect())
@@ -196,15 +204,5 @@ impl TaskStream {
                 None
             }
         }
-    }
-}
-
-impl Services {
-    /// Follows the tasks of the board.
-    ///
-    /// # Errors
-    /// 404 when the board was deleted meanwhile.
-    pub async fn follow_tasks(&self, on: &BoardReader, start: Start) -> Result<TaskStream> {
-        self.feeds.follow(on.board.id, start).await
     }
 }

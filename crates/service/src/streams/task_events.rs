@@ -10,6 +10,8 @@ use mc_model::task::TaskView;
 use mc_model::{Result, Timestamp};
 use mc_store::{self as store, Reader};
 
+use super::{Shown, Slice};
+
 /// One event of a task stream.
 #[derive(Debug)]
 pub struct TaskEvent {
@@ -48,26 +50,24 @@ impl TaskEvent {
     }
 }
 
-/// A part of the log: the events a task stream shows, and how far the log was read for them.
-pub(super) struct Slice {
-    pub events: Vec<TaskEvent>,
-    pub read_to: i64,
-}
+impl Shown for TaskEvent {
+    fn seq(&self) -> i64 {
+        self.seq
+    }
 
-/// Reads at most `limit` log entries of the board after `after`.
-///
-/// Changes of a task that is gone are left out: its deletion says all there is to say.
-pub(super) async fn read(db: &Reader, board: BoardId, after: i64, limit: u32) -> Result<Slice> {
-    let log = store::events::of_scope(db, Scope::Board(board), after, limit).await?;
-    let read_to = log.last().map_or(after, |event| event.seq);
-    let mut wanted: Vec<TaskId> =
-        log.iter().filter(|event| shows_task(event)).filter_map(|e| e.task_id).collect();
-    wanted.sort_unstable();
-    wanted.dedup();
-    let views = store::tasks::views(db, board, &wanted).await?;
-    let views: HashMap<TaskId, TaskView> = views.into_iter().map(|view| (view.task.id, view)).collect();
-    let events = log.into_iter().filter_map(|event| task_event(event, &views)).collect();
-    Ok(Slice { events, read_to })
+    /// Changes of a task that is gone are left out: its deletion says all there is to say.
+    async fn read(db: &Reader, board: BoardId, after: i64, limit: u32) -> Result<Slice<Self>> {
+        let log = store::events::of_scope(db, Scope::Board(board), after, limit).await?;
+        let read_to = log.last().map_or(after, |event| event.seq);
+        let mut wanted: Vec<TaskId> =
+            log.iter().filter(|event| shows_task(event)).filter_map(|event| event.task_id).collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let views = store::tasks::views(db, board, &wanted).await?;
+        let views: HashMap<TaskId, TaskView> = views.into_iter().map(|view| (view.task.id, view)).collect();
+        let events = log.into_iter().filter_map(|event| task_event(event, &views)).collect();
+        Ok(Slice { events, read_to })
+    }
 }
 
 fn shows_task(event: &Event) -> bool {

@@ -1,0 +1,7 @@
+//! Approvals.
+
+mod routes;
+mod stream;
+pub(crate) mod wire;
+
+pub(crate) use routes::routes;
