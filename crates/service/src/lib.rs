@@ -10,12 +10,15 @@ pub mod approvals;
 pub mod audit;
 pub mod auth;
 pub mod boards;
+mod changed_fields;
+pub mod custom_fields;
 pub mod demo;
 pub mod events;
 pub mod jobs;
 pub mod notices;
 pub mod organizations;
 pub mod streams;
+pub mod tags;
 pub mod tasks;
 pub mod tokens;
 pub mod users;
@@ -59,7 +62,11 @@ impl Services {
         let approval_feeds =
             BoardFeeds::new(store.clone(), hub.clone(), shutdown.clone(), tracker.clone());
         let (denials, invites) = (Arc::default(), Arc::default());
-        Self { store, users: Arc::new(users), hub, task_feeds, approval_feeds, denials, invites, shutdown, tracker }
+        let users = Arc::new(users);
+        let services =
+            Self { store, users, hub, task_feeds, approval_feeds, denials, invites, shutdown, tracker };
+        services.spawn_remote_deletions();
+        services
     }
 
     /// Makes invites as `policy` says. Without this they get a key of this process alone, so that their tokens can be

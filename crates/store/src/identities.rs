@@ -87,8 +87,7 @@ pub async fn link(
 ) -> Result<()> {
     let sql = "UPDATE users SET identity_issuer = $2, identity_subject = $3, profile_synced_at = $4, updated_at = $5 \
                WHERE id = $1";
-    let values =
-        vec![id(user), issuer.into(), subject.into(), opt_time(profile_synced_at), time(tx.now())];
+    let values = vec![id(user), issuer.into(), subject.into(), opt_time(profile_synced_at), time(tx.now())];
     tx.link().run(sql, values).await.map(drop)
 }
 
@@ -164,7 +163,8 @@ fn pending_key(external_id: &str) -> String {
 /// # Errors
 /// When the database fails.
 pub async fn begin_deletion(tx: &WriteTx, external_id: &str, next_try_at: Timestamp) -> Result<()> {
-    let sql = "INSERT INTO server_settings (key, value, updated_at) VALUES ($1,$2,$3) ON CONFLICT (key) DO NOTHING";
+    let sql =
+        "INSERT INTO server_settings (key, value, updated_at) VALUES ($1,$2,$3) ON CONFLICT (key) DO NOTHING";
     let values = vec![pending_key(external_id).into(), tx.now().to_string().into(), time(next_try_at)];
     tx.link().run(sql, values).await.map(drop)
 }
@@ -205,8 +205,7 @@ pub async fn deletions_due(db: &impl Conn, now: Timestamp) -> Result<Vec<Pending
 /// When the database fails.
 pub async fn claim_deletion(tx: &WriteTx, pending: &PendingDeletion, next_try_at: Timestamp) -> Result<bool> {
     let sql = "UPDATE server_settings SET updated_at = $3 WHERE key = $1 AND updated_at = $2";
-    let values =
-        vec![pending_key(&pending.external_id).into(), time(pending.next_try_at), time(next_try_at)];
+    let values = vec![pending_key(&pending.external_id).into(), time(pending.next_try_at), time(next_try_at)];
     Ok(tx.link().run(sql, values).await? > 0)
 }
 

@@ -13,8 +13,12 @@ use crate::Services;
 use crate::access::UserSession;
 
 /// The one person of local mode.
-pub(super) const LOCAL_USER: Identity<'static> =
-    Identity { external_id: local::EXTERNAL_ID, email: local::EMAIL, name: local::NAME };
+pub(super) const LOCAL_USER: Identity<'static> = Identity {
+    external_id: local::EXTERNAL_ID,
+    email: Some(local::EMAIL),
+    name: Some(local::NAME),
+    link: None,
+};
 
 /// The shared token of local mode.
 pub struct LocalToken {
@@ -48,6 +52,8 @@ impl Services {
         match &*self.users {
             UserAuth::Local(local) if local.matches(token) => self.session_of(&LOCAL_USER).await,
             UserAuth::Local(_) => Err(Error::unauthenticated()),
+            UserAuth::Clerk(clerk) => self.sign_in_with_clerk(clerk, token).await,
+            UserAuth::Oidc(oidc) => self.sign_in_with_oidc(oidc, token).await,
             #[cfg(feature = "testing")]
             UserAuth::Test(people) => {
                 let name = people.name_of(token).ok_or_else(Error::unauthenticated)?;

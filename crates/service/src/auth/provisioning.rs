@@ -1,21 +1,35 @@
 //! The first request of a person makes the account, and an organization when there is none (organizations spec §4).
 
 use mc_model::access::Role;
-use mc_model::event::Scope;
+use mc_model::event::{NewActivity, Scope, kind};
 use mc_model::ids::{MemberId, OrganizationId, UserId};
 use mc_model::organization::{Member, Organization, PERSONAL};
 use mc_model::user::User;
-use mc_model::{Error, Result};
+use mc_model::{Error, Result, Timestamp};
 use mc_store::{self as store, WriteTx};
+use serde_json::json;
 
 use crate::Services;
 use crate::access::UserSession;
+use crate::organizations::invites::accept_oldest;
 
 /// Who the identity provider says the person is.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Identity<'a> {
     pub external_id: &'a str,
-    pub email: &'a str,
-    pub name: &'a str,
+    /// An address that the provider vouches for.
+    pub email: Option<&'a str>,
+    pub name: Option<&'a str>,
+    /// What the account is at an issuer; nothing in local mode.
+    pub link: Option<Link<'a>>,
+}
+
+/// An account in the terms of its issuer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Link<'a> {
+    pub issuer: &'a str,
+    pub subject: &'a str,
+    pub profile_synced_at: Option<Timestamp>,
 }
 
 impl Services {
@@ -35,10 +49,38 @@ impl Services {
                     Some(member) => member,
                     None => adopt_or_create_organization(tx, &mut user).await?,
                 };
+                if let Some(link) = &identity.link {
+                    link_identity(tx, &user, &member, link).await?;
+                }
                 Ok(UserSession::full(user, member))
             })
             .await
     }
+}
+
+/// Writes down what the account is at its issuer, and tells of it when that is new.
+async fn link_identity(tx: &mut WriteTx, user: &User, member: &Member, link: &Link<'_>) -> Result<()> {
+    if store::identities::is_being_deleted(tx, &user.external_id).await? {
+        return Err(being_deleted());
+    }
+    let before = store::identities::signed_in(tx, &user.external_id, None).await?;
+    let is_new = before.is_none_or(|before| {
+        before.issuer.as_deref() != Some(link.issuer) || before.subject.as_deref() != Some(link.subject)
+    });
+    store::identities::link(tx, user.id, link.issuer, link.subject, link.profile_synced_at).await?;
+    if is_new {
+        tx.go_to(Scope::Organization(member.organization_id)).await?;
+        let who = user.name.as_deref().or(user.email.as_deref()).unwrap_or("Somebody");
+        let message = format!("{who} signed in for the first time with this identity");
+        let data = json!({ "user_id": user.id, "issuer": link.issuer, "subject": link.subject });
+        tx.activity(NewActivity::new(kind::USER_IDENTITY_LINKED, message).user(Some(user.id)).data(data));
+    }
+    Ok(())
+}
+
+/// The account was deleted here, and the provider has not followed yet.
+pub(super) fn being_deleted() -> Error {
+    Error::forbidden("This account is being deleted.")
 }
 
 async fn read(tx: &WriteTx, identity: &Identity<'_>) -> Result<(User, Option<Member>)> {
@@ -47,12 +89,12 @@ async fn read(tx: &WriteTx, identity: &Identity<'_>) -> Result<(User, Option<Mem
         .ok_or_else(|| Error::internal("an account vanished while it was made"))
 }
 
-fn new_user(identity: &Identity<'_>) -> User {
+pub(super) fn new_user(identity: &Identity<'_>) -> User {
     User {
         id: UserId::generate(),
         external_id: identity.external_id.to_owned(),
-        email: Some(identity.email.to_owned()),
-        name: Some(identity.name.to_owned()),
+        email: identity.email.map(str::to_owned),
+        name: identity.name.map(str::to_owned),
         preferred_name: None,
         pronouns: None,
         timezone: None,
@@ -63,12 +105,20 @@ fn new_user(identity: &Identity<'_>) -> User {
     }
 }
 
+/// A name that the person chose stays. An e-mail address follows the issuer, who vouches for it; in local mode nobody
+/// does, and it is only filled in.
 async fn fill_profile(tx: &WriteTx, user: &mut User, identity: &Identity<'_>) -> Result<()> {
     let before = user.clone();
-    for (field, default) in [(&mut user.email, identity.email), (&mut user.name, identity.name)] {
-        if field.as_deref().unwrap_or_default().is_empty() {
-            *field = Some(default.to_owned());
-        }
+    let is_blank = |field: &Option<String>| field.as_deref().unwrap_or_default().is_empty();
+    if let Some(email) = identity.email
+        && (is_blank(&user.email) || identity.link.is_some())
+    {
+        user.email = Some(email.to_owned());
+    }
+    if let Some(name) = identity.name
+        && is_blank(&user.name)
+    {
+        user.name = Some(name.to_owned());
     }
     if *user == before { Ok(()) } else { store::users::update_profile(tx, user).await }
 }
@@ -76,7 +126,10 @@ async fn fill_profile(tx: &WriteTx, user: &mut User, identity: &Identity<'_>) ->
 async fn adopt_or_create_organization(tx: &mut WriteTx, user: &mut User) -> Result<Member> {
     let member = match store::organizations::oldest_membership(tx, user.id).await? {
         Some(member) => member,
-        None => create_personal_organization(tx, user.id).await?,
+        None => match accept_oldest(tx, user).await? {
+            Some(member) => member,
+            None => create_personal_organization(tx, user.id).await?,
+        },
     };
     user.active_organization_id = Some(member.organization_id);
     store::users::set_active_organization(tx, user.id, user.active_organization_id).await?;
