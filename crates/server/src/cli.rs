@@ -5,6 +5,7 @@ use std::path::Path;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::admin::{OrgCommand, TokenCommand, UserCommand};
 use crate::config::variables::variables;
 use crate::config::{Effective, Rejected, Settings, Sources, load};
 use crate::demo::DemoCommand;
@@ -30,6 +31,15 @@ pub enum Command {
     Migrate(Box<Settings>),
     /// Make a demo board and let scripted agents work it over HTTP; starts a server if none runs.
     Demo(Box<DemoCommand>),
+    /// List the accounts in the server's database.
+    #[command(subcommand)]
+    User(UserCommand),
+    /// List the organizations in the server's database.
+    #[command(subcommand)]
+    Org(OrgCommand),
+    /// Make, list and revoke API tokens in the server's database.
+    #[command(subcommand)]
+    Token(TokenCommand),
     /// Check all settings and show the values in effect, secrets hidden.
     Doctor(Box<DoctorCommand>),
     /// Print the OpenAPI document of this version.
@@ -65,6 +75,7 @@ impl Command {
             Self::Serve(settings) | Self::Migrate(settings) => Some(settings),
             Self::Demo(demo) => Some(&demo.settings),
             Self::Doctor(doctor) => Some(&doctor.settings),
+            Self::User(_) | Self::Org(_) | Self::Token(_) => None,
             Self::Openapi | Self::Config(_) => None,
         }
     }
@@ -92,10 +103,10 @@ pub fn read(
     let mut arguments: Vec<OsString> = arguments.into_iter().collect();
     add_default_command(&mut arguments);
     let mut sources = Sources::default();
-    if takes_settings(&arguments) {
-        let known: Vec<String> = variables().into_iter().map(|variable| variable.name).collect();
+    let (depth, known) = settings_taken(&arguments);
+    if !known.is_empty() {
         sources = Sources::read(folder, environment, &known).map_err(Rejected::Faults)?;
-        arguments = load::with_sources(&arguments, &sources);
+        arguments = load::with_sources(&arguments, depth, &sources);
     }
     let matches =
         Cli::command().try_get_matches_from(arguments).map_err(|error| load::explain(error, &sources))?;
@@ -118,10 +129,17 @@ fn add_default_command(arguments: &mut Vec<OsString>) {
     }
 }
 
-/// Whether the named sub-command has the flags of the settings.
-fn takes_settings(arguments: &[OsString]) -> bool {
-    let Some(name) = arguments.get(1).and_then(|argument| argument.to_str()) else { return false };
-    Cli::command()
-        .find_subcommand(name)
-        .is_some_and(|command| command.get_arguments().any(|argument| argument.get_id() == "database_url"))
+/// How many words name the program and the command, and the variables that the command has flags for.
+fn settings_taken(arguments: &[OsString]) -> (usize, Vec<String>) {
+    let (mut command, mut depth) = (Cli::command(), 1);
+    while let Some(found) = arguments
+        .get(depth)
+        .and_then(|argument| argument.to_str())
+        .and_then(|name| command.find_subcommand(name).cloned())
+    {
+        (command, depth) = (found, depth + 1);
+    }
+    let is_taken = |id: &str| command.get_arguments().any(|argument| argument.get_id() == id);
+    let taken = variables().into_iter().filter(|variable| is_taken(&variable.id));
+    (depth, taken.map(|variable| variable.name).collect())
 }

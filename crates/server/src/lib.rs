@@ -1,5 +1,6 @@
 //! The server program: its command line, configuration, log and life cycle.
 
+pub mod admin;
 pub mod cli;
 pub mod config;
 pub mod demo;

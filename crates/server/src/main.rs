@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use mission_control::cli::{self, Command, Invocation};
 use mission_control::config::{Rejected, variables};
-use mission_control::{demo, doctor, start};
+use mission_control::{admin, demo, doctor, start};
 
 /// The exit code when the command line or a setting is wrong.
 const WRONG_SETTINGS: u8 = 2;
@@ -35,6 +35,9 @@ fn obey(invocation: Invocation) -> ExitCode {
             Ok(Some(format!("The database {} is up to date.\n", settings.database_url())))
         }),
         Command::Demo(command) => wait(async move { demo::run(&command).await.map(Some) }),
+        Command::User(command) => wait(async move { admin::users(&command).await.map(Some) }),
+        Command::Org(command) => wait(async move { admin::organizations(&command).await.map(Some) }),
+        Command::Token(command) => wait(async move { admin::tokens(&command).await.map(Some) }),
         Command::Doctor(command) if command.json => print(&doctor::json(&invocation.effective)),
         Command::Doctor(_) => print(&doctor::table(&invocation.effective)),
         Command::Openapi => wait(async { start::openapi().await.map(Some) }),

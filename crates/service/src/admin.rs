@@ -7,7 +7,7 @@ use mc_model::ids::{ApiTokenId, BoardId, OrganizationId, UserId};
 use mc_model::token::{ApiToken, NewApiToken, OwnedToken};
 use mc_model::user::User;
 use mc_model::{Error, ErrorKind, Result, Timestamp};
-use mc_store::operator::{OrganizationRow, UserRow};
+pub use mc_store::operator::{OrganizationRow, UserRow};
 use mc_store::{self as store, Store};
 
 use crate::tokens::{self, Author, MadeToken};

@@ -34,10 +34,11 @@ pub struct Effective {
     pub origin: String,
 }
 
-/// `arguments` (program and sub-command first) with the values of `sources` put in front of the user's flags.
+/// `arguments` with the values of `sources` put in front of the user's flags, which stand behind the first `depth`
+/// words: the program and the command.
 #[must_use]
-pub fn with_sources(arguments: &[OsString], sources: &Sources) -> Vec<OsString> {
-    let (head, own) = arguments.split_at(arguments.len().min(2));
+pub fn with_sources(arguments: &[OsString], depth: usize, sources: &Sources) -> Vec<OsString> {
+    let (head, own) = arguments.split_at(arguments.len().min(depth));
     let mut all = head.to_vec();
     for variable in variables() {
         let Some(sourced) = sources.get(&variable.name) else { continue };

@@ -99,11 +99,12 @@ pub(super) struct ApiTokenCreated {
     /// The token, to be sent as `Authorization: Bearer …`. It is shown this once and cannot be read again.
     token: String,
     /// What is kept of it.
-    api_token: ApiTokenRead,
+    #[serde(flatten)]
+    kept: ApiTokenRead,
 }
 
 impl From<MadeToken> for ApiTokenCreated {
     fn from(made: MadeToken) -> Self {
-        Self { token: made.secret.expose_secret().to_owned(), api_token: made.token.into() }
+        Self { token: made.secret.expose_secret().to_owned(), kept: made.token.into() }
     }
 }
