@@ -25,7 +25,7 @@ const TASK: PathParameter = PathParameter { name: "task_id", title: "Task Id", i
 const APPROVAL: PathParameter = PathParameter { name: "approval_id", title: "Approval Id", is_uuid: false };
 const TOKEN: PathParameter = PathParameter { name: "token_id", title: "Token Id", is_uuid: true };
 
-const USER: AccessDoc = AccessDoc {
+pub(super) const USER: AccessDoc = AccessDoc {
     is_user_only: true,
     has_agent_headers: false,
     is_limited: false,
@@ -214,7 +214,7 @@ task_access! {
 }
 
 /// Authenticates a person; what the token they came with, if any, may not do is refused here for every operation.
-async fn user(state: &AppState, parts: &mut Parts) -> Result<UserSession> {
+pub(super) async fn user(state: &AppState, parts: &mut Parts) -> Result<UserSession> {
     let session = state.services.authenticate_user(bearer(&parts.headers)).await?;
     parts.extensions.insert(Caller::from(&session));
     if session.limits().is_some() {
@@ -276,7 +276,7 @@ async fn task_id(parts: &mut Parts) -> Result<TaskId> {
     path_value(parts, TASK.name).await
 }
 
-async fn path_value<T: From<Uuid>>(parts: &mut Parts, name: &str) -> Result<T> {
+pub(super) async fn path_value<T: From<Uuid>>(parts: &mut Parts, name: &str) -> Result<T> {
     let values = match RawPathParams::from_request_parts(parts, &()).await {
         Ok(values) => values,
         Err(RawPathParamsRejection::InvalidUtf8InPathParam(_)) => {

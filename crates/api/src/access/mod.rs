@@ -7,6 +7,8 @@
 mod credentials;
 mod grants;
 mod guard;
+mod organization_grants;
+mod labels;
 
 pub use grants::{
     AgentOnBoard, AgentTaskOwner, AgentTaskReader, AgentTaskWriter, AgentWritesBoard, CurrentAgent, CurrentUser, LeadOnBoard,
@@ -15,4 +17,6 @@ pub use grants::{
     WriteTask,
 };
 pub(crate) use guard::BROUGHT;
+pub use organization_grants::{ManageInvite, ManageMember, OrgAdministrator, OrgProprietor, ReadMember};
 pub use guard::{Access, AccessDoc, Granted, PathParameter, guard, operation_id, public};
+pub use labels::{AdminOfCustomField, AdminOfTag, MemberOnTag, OrganizationAdmin};

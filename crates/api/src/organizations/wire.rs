@@ -1,12 +1,16 @@
 //! Organizations on the wire.
 
-use mc_model::organization::{BoardAccessEntry, Member, Organization, OrganizationSummary};
-use mc_model::user::User;
+use mc_model::ids::OrganizationId;
+use mc_model::organization::{Organization, OrganizationSummary};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::decode::{Text, input};
 use crate::wire::Moment;
+
+/// The longest name of an organization, in characters.
+const MAX_NAME: usize = 200;
 
 /// A tenant.
 #[derive(Debug, Serialize, ToSchema)]
@@ -60,100 +64,18 @@ impl From<OrganizationSummary> for OrganizationListItem {
     }
 }
 
-/// The person behind a membership.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(title = "OrganizationUserRead")]
-pub(super) struct OrganizationUserRead {
-    /// Identifier.
-    id: Uuid,
-    /// E-mail address.
-    email: Option<String>,
-    /// Full name.
-    name: Option<String>,
-    /// How the person wants to be addressed.
-    preferred_name: Option<String>,
-}
-
-/// The grant of one board to a member.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(title = "OrganizationBoardAccessRead")]
-pub(super) struct OrganizationBoardAccessRead {
-    /// Identifier.
-    id: Uuid,
-    /// The board.
-    board_id: Uuid,
-    /// Read is granted.
-    can_read: bool,
-    /// Write is granted; implies read.
-    can_write: bool,
-    /// Creation time.
-    #[schema(inline)]
-    created_at: Moment,
-    /// Time of the last change.
-    #[schema(inline)]
-    updated_at: Moment,
-}
-
-impl From<BoardAccessEntry> for OrganizationBoardAccessRead {
-    fn from(entry: BoardAccessEntry) -> Self {
-        Self {
-            id: entry.id.into(),
-            board_id: entry.board_id.into(),
-            can_read: entry.can_read,
-            can_write: entry.can_write,
-            created_at: entry.created_at.into(),
-            updated_at: entry.updated_at.into(),
-        }
+input! {
+    /// An organization to be made.
+    pub(super) struct OrganizationCreate {
+        /// Name; blanks around it are dropped, and no other organization may have it.
+        pub name: Text<MAX_NAME>,
     }
 }
 
-/// A membership.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(title = "OrganizationMemberRead")]
-pub(super) struct OrganizationMemberRead {
-    /// Identifier.
-    id: Uuid,
-    /// The organization.
-    organization_id: Uuid,
-    /// The person.
-    user_id: Uuid,
-    /// `owner`, `admin` or `member`.
-    role: &'static str,
-    /// All boards may be read.
-    all_boards_read: bool,
-    /// All boards may be written.
-    all_boards_write: bool,
-    /// Creation time.
-    #[schema(inline)]
-    created_at: Moment,
-    /// Time of the last change.
-    #[schema(inline)]
-    updated_at: Moment,
-    /// The person, if the account is still there.
-    user: Option<OrganizationUserRead>,
-    /// The boards that are granted one by one.
-    #[schema(required = false)]
-    board_access: Vec<OrganizationBoardAccessRead>,
-}
-
-impl OrganizationMemberRead {
-    pub(super) fn new(member: &Member, user: &User, entries: Vec<BoardAccessEntry>) -> Self {
-        Self {
-            id: member.id.into(),
-            organization_id: member.organization_id.into(),
-            user_id: member.user_id.into(),
-            role: member.role.as_str(),
-            all_boards_read: member.all_boards_read,
-            all_boards_write: member.all_boards_write,
-            created_at: member.created_at.into(),
-            updated_at: member.updated_at.into(),
-            user: Some(OrganizationUserRead {
-                id: user.id.into(),
-                email: user.email.clone(),
-                name: user.name.clone(),
-                preferred_name: user.preferred_name.clone(),
-            }),
-            board_access: entries.into_iter().map(Into::into).collect(),
-        }
+input! {
+    /// Which organization the next requests refer to.
+    pub(super) struct OrganizationActiveUpdate {
+        /// One of yours.
+        pub organization_id: OrganizationId,
     }
 }

@@ -6,16 +6,17 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::wire::{UserRead, UserUpdate};
-use crate::access::{CurrentUser, Granted, OwnProfile, guard};
+use crate::access::{CurrentUser, Granted, OwnAccount, OwnProfile, guard};
 use crate::decode::Body;
 use crate::state::AppState;
-use crate::wire::{Answer, Context};
+use crate::wire::{Answer, Context, OkResponse};
 
 pub(crate) fn routes(state: &AppState) -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(guard::<CurrentUser>(routes!(bootstrap_user), state))
         .routes(guard::<OwnProfile>(routes!(get_me), state))
         .routes(guard::<CurrentUser>(routes!(update_me), state))
+        .routes(guard::<OwnAccount>(routes!(delete_me), state))
         .merge(super::tokens::routes(state))
 }
 
@@ -55,4 +56,21 @@ async fn update_me(
 ) -> Answer<UserRead> {
     let user = state.services.update_profile(&context, &session, update.into()).await?;
     Ok(Json(user.into()))
+}
+
+/// Delete your account
+///
+/// With your tokens, your memberships, and the organizations in which nobody else is. While you are the only owner of
+/// an organization with other members, make another owner first.
+#[utoipa::path(
+    delete, path = "/api/v1/users/me", tag = "users",
+    responses((status = 200, description = "Done.", body = OkResponse))
+)]
+async fn delete_me(
+    State(state): State<AppState>,
+    Granted(OwnAccount(holder)): Granted<OwnAccount>,
+    Context(context): Context,
+) -> Answer<OkResponse> {
+    state.services.delete_account(&context, &holder).await?;
+    Ok(Json(OkResponse::YES))
 }

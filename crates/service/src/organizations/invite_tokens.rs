@@ -45,14 +45,14 @@ impl InvitePolicy {
         Self { key, lifetime }
     }
 
-
     /// The token of an invite.
     pub(super) fn token(&self, invite: InviteId) -> Result<String> {
         let key = self.key.expose_secret().as_bytes();
         if key.is_empty() {
             return Err(Error::internal("there is no secret key for the tokens of invites"));
         }
-        let mut mac = Hmac::<Sha256>::new_from_slice(key).map_err(|error| Error::internal(error.to_string()))?;
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(key).map_err(|error| Error::internal(error.to_string()))?;
         mac.update(invite.0.as_bytes());
         Ok(URL_SAFE_NO_PAD.encode(&mac.finalize().into_bytes()[..TOKEN_BYTES]))
     }

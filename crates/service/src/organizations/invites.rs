@@ -58,7 +58,10 @@ impl Services {
         let organization = admin.0.member.organization_id;
         let email = normalize_email(&new.invited_email);
         if email.is_empty() {
-            return Err(Error::text(ErrorKind::Invalid, "An invite needs an e-mail address that is not blank."));
+            return Err(Error::text(
+                ErrorKind::Invalid,
+                "An invite needs an e-mail address that is not blank.",
+            ));
         }
         let id = InviteId::generate();
         let token = self.invites.token(id)?;

@@ -11,11 +11,21 @@ use mc_model::{Error, ErrorKind, Page, PageRequest, Result};
 use mc_store::{self as store, WriteTx};
 use serde_json::{Value, json};
 
-use super::acting_admin;
+use super::{acting_admin, not_a_member};
 use crate::access::{MemberAdmin, UserSession};
 use crate::{RequestContext, Services};
 
 impl Services {
+    /// The caller's membership of the active organization, with its boards.
+    ///
+    /// # Errors
+    /// 403 when it ended meanwhile.
+    pub async fn my_membership(&self, session: &UserSession) -> Result<MemberView> {
+        let member = &session.member;
+        let view = store::members::by_id(self.store.reader(), member.organization_id, member.id).await?;
+        view.ok_or_else(not_a_member)
+    }
+
     /// The members of the caller's active organization with their boards, by e-mail, then name.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ pub(crate) mod members;
 use mc_model::access::Role;
 use mc_model::event::{NewActivity, Scope, kind};
 use mc_model::ids::OrganizationId;
-use mc_model::organization::{BoardAccessEntry, Member, Organization, OrganizationSummary};
+use mc_model::organization::{Member, Organization, OrganizationSummary};
 use mc_model::{Error, ErrorKind, Result};
 use mc_store::{self as store, WriteTx};
 use serde_json::json;
@@ -40,14 +40,6 @@ impl Services {
     pub async fn my_organizations(&self, session: &UserSession) -> Result<Vec<OrganizationSummary>> {
         let active = Some(session.member.organization_id);
         store::organizations::of_user(self.store.reader(), session.user.id, active).await
-    }
-
-    /// The board entries of the caller's membership.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn my_board_access(&self, session: &UserSession) -> Result<Vec<BoardAccessEntry>> {
-        store::organizations::board_access(self.store.reader(), session.member.id).await
     }
 
     /// Makes an organization with the caller as its owner, and makes it the caller's active one.

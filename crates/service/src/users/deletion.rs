@@ -33,10 +33,7 @@ impl Services {
     /// 422 while the caller is the only owner of an organization with other members; nothing has changed then.
     pub async fn delete_account(&self, context: &RequestContext, holder: &AccountHolder) -> Result<()> {
         let session = &holder.0;
-        let deleted = self
-            .store
-            .write(None, context.id(), async |tx| end(tx, session.user.id).await)
-            .await?;
+        let deleted = self.store.write(None, context.id(), async |tx| end(tx, session.user.id).await).await?;
         log_ended(context, session, &deleted);
         Ok(())
     }
