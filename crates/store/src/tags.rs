@@ -69,9 +69,8 @@ pub async fn refs(db: &impl Conn, organization: OrganizationId) -> Result<Vec<Ta
     let sql = "SELECT id, name, slug, color FROM tags WHERE organization_id = $1 \
                ORDER BY lower(name), created_at, id";
     let rows = db.link().rows(sql, vec![id(organization)]).await?;
-    let tag_ref = |row: &Row| {
-        Ok(TagRef { id: row.id(0)?, name: row.get(1)?, slug: row.get(2)?, color: row.get(3)? })
-    };
+    let tag_ref =
+        |row: &Row| Ok(TagRef { id: row.id(0)?, name: row.get(1)?, slug: row.get(2)?, color: row.get(3)? });
     rows.iter().map(tag_ref).collect()
 }
 
