@@ -14,7 +14,7 @@ use mc_service::access::{
 use mc_service::audit::Caller;
 use uuid::Uuid;
 
-use super::credentials::{agent_header, agent_token, bearer};
+use super::credentials::{agent_header, agent_token, bearer, user_token};
 use super::guard::{Access, AccessDoc, PathParameter};
 use crate::client_ip::ClientIp;
 use crate::decode::path_id;
@@ -215,7 +215,8 @@ task_access! {
 
 /// Authenticates a person; what the token they came with, if any, may not do is refused here for every operation.
 pub(super) async fn user(state: &AppState, parts: &mut Parts) -> Result<UserSession> {
-    let session = state.services.authenticate_user(bearer(&parts.headers)).await?;
+    let token = user_token(&parts.headers, &parts.method, state.services.credential_place());
+    let session = state.services.authenticate_user(token.as_deref()).await?;
     parts.extensions.insert(Caller::from(&session));
     if session.limits().is_some() {
         let rule = parts.extensions.get::<TokenRule>().copied().unwrap_or(TokenRule::Admin);
