@@ -215,8 +215,10 @@ task_access! {
 
 /// Authenticates a person; what the token they came with, if any, may not do is refused here for every operation.
 pub(super) async fn user(state: &AppState, parts: &mut Parts) -> Result<UserSession> {
-    let token = user_token(&parts.headers, &parts.method, state.services.credential_place());
-    let session = state.services.authenticate_user(token.as_deref()).await?;
+    let session = {
+        let token = user_token(&parts.headers, &parts.method, state.services.credential_place());
+        state.services.authenticate_user(token.as_deref()).await?
+    };
     parts.extensions.insert(Caller::from(&session));
     if session.limits().is_some() {
         let rule = parts.extensions.get::<TokenRule>().copied().unwrap_or(TokenRule::Admin);
