@@ -367,8 +367,15 @@ impl Services {
     }
 
     async fn board_of_user(&self, user: UserId, board: BoardId, need: BoardNeed) -> Result<Board> {
-        let found = store::access::board_for_user(self.store.reader(), board, user).await?;
-        let found = found.ok_or_else(no_such_board)?;
+        let found = match self.access_cache.board_of_user(&(user, board)) {
+            Ok(found) => found,
+            Err(began) => {
+                let found = store::access::board_for_user(self.store.reader(), board, user).await?;
+                let found = found.ok_or_else(no_such_board)?;
+                self.access_cache.keep_board_of_user(began, (user, board), &found);
+                found
+            }
+        };
         let grant = found
             .grant
             .ok_or_else(|| Error::forbidden("You are not a member of this board's organization."))?;
@@ -386,7 +393,15 @@ impl Services {
     }
 
     async fn board_of_agent(&self, session: &AgentSession, board: BoardId) -> Result<Board> {
-        let found = store::access::board(self.store.reader(), board).await?.ok_or_else(no_such_board)?;
+        let found = match self.access_cache.board(&board) {
+            Ok(found) => found,
+            Err(began) => {
+                let found = store::access::board(self.store.reader(), board).await?;
+                let found = found.ok_or_else(no_such_board)?;
+                self.access_cache.keep_board(began, board, &found);
+                found
+            }
+        };
         let reach = agent_reach(
             &session.agent,
             session.organization_id,

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use mc_model::event::Scope;
-use mc_store::{Committed, Listener};
+use mc_store::Committed;
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
@@ -63,14 +63,8 @@ impl Hub {
         self.jobs.notify_waiters();
     }
 
-    /// Waits until background work was added.
-    pub(crate) async fn job_added(&self) {
-        self.jobs.notified().await;
-    }
-}
-
-impl Listener for Hub {
-    fn committed(&self, committed: &Committed) {
+    /// Hints at what `committed` brought.
+    pub(crate) fn committed(&self, committed: &Committed) {
         for scope in &committed.scopes {
             self.wake(scope.id());
         }
@@ -79,11 +73,8 @@ impl Listener for Hub {
         }
     }
 
-    fn remote(&self, scope: Uuid) {
-        self.wake(scope);
-    }
-
-    fn missed(&self) {
-        self.wake_all();
+    /// Waits until background work was added.
+    pub(crate) async fn job_added(&self) {
+        self.jobs.notified().await;
     }
 }

@@ -4,6 +4,7 @@
 //! model types. It knows neither HTTP nor SQL.
 
 pub mod access;
+mod access_cache;
 pub mod admin;
 pub mod agents;
 pub mod approvals;
@@ -27,10 +28,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mc_model::Result;
-use mc_store::Store;
+use mc_store::{Committed, Listener, Store};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use access_cache::AccessCache;
 use auth::UserAuth;
 use events::Hub;
 use organizations::InvitePolicy;
@@ -42,6 +44,7 @@ pub struct Services {
     pub(crate) store: Store,
     pub(crate) users: Arc<UserAuth>,
     pub(crate) hub: Hub,
+    pub(crate) access_cache: Arc<AccessCache>,
     pub(crate) task_feeds: BoardFeeds<TaskEvent>,
     pub(crate) approval_feeds: BoardFeeds<ApprovalEvent>,
     denials: Arc<audit::DenialLog>,
@@ -54,17 +57,27 @@ impl Services {
     /// Starts the services on an open, migrated store. `shutdown` ends all streams and background work.
     #[must_use]
     pub fn start(store: Store, users: UserAuth, shutdown: CancellationToken) -> Self {
-        let (hub, tracker) = (Hub::default(), TaskTracker::new());
-        store.listen(Arc::new(hub.clone()));
-        let (bridged, ended) = (store.clone(), shutdown.clone());
-        tracker.spawn(async move { ended.run_until_cancelled(bridged.run_bridge()).await });
+        let (hub, access_cache, tracker) =
+            (Hub::default(), Arc::<AccessCache>::default(), TaskTracker::new());
+        store.listen(Arc::new(Ears { hub: hub.clone(), access_cache: Arc::clone(&access_cache) }));
+        let (neighbours, ended) = (store.clone(), shutdown.clone());
+        tracker.spawn(async move { ended.run_until_cancelled(neighbours.hear_neighbours()).await });
         let task_feeds = BoardFeeds::new(store.clone(), hub.clone(), shutdown.clone(), tracker.clone());
-        let approval_feeds =
-            BoardFeeds::new(store.clone(), hub.clone(), shutdown.clone(), tracker.clone());
+        let approval_feeds = BoardFeeds::new(store.clone(), hub.clone(), shutdown.clone(), tracker.clone());
         let (denials, invites) = (Arc::default(), Arc::default());
         let users = Arc::new(users);
-        let services =
-            Self { store, users, hub, task_feeds, approval_feeds, denials, invites, shutdown, tracker };
+        let services = Self {
+            store,
+            users,
+            hub,
+            access_cache,
+            task_feeds,
+            approval_feeds,
+            denials,
+            invites,
+            shutdown,
+            tracker,
+        };
         services.spawn_remote_deletions();
         services
     }
@@ -101,6 +114,34 @@ impl Services {
     /// 503 when it does not.
     pub async fn ready(&self) -> Result<()> {
         self.store.ping(Duration::from_secs(2)).await
+    }
+}
+
+/// Passes word of commits on to those who wait and those who remember.
+struct Ears {
+    hub: Hub,
+    access_cache: Arc<AccessCache>,
+}
+
+impl Listener for Ears {
+    fn committed(&self, committed: &Committed) {
+        if committed.changes_access {
+            self.access_cache.forget();
+        }
+        self.hub.committed(committed);
+    }
+
+    fn remote(&self, scope: uuid::Uuid) {
+        self.hub.wake(scope);
+    }
+
+    fn access_changed_elsewhere(&self) {
+        self.access_cache.forget();
+    }
+
+    fn missed(&self) {
+        self.access_cache.forget();
+        self.hub.wake_all();
     }
 }
 

@@ -21,20 +21,22 @@ const IDS_PER_NOTIFICATION: usize = 150;
 /// How long to wait before a broken connection is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// Stands among scope ids for "what the access checks find out may have changed".
+const ACCESS: Uuid = Uuid::nil();
+
 /// Scopes with new events that the other nodes have not been told of.
 #[derive(Clone, Default)]
 pub(crate) struct Outbound(Arc<(Mutex<HashSet<Uuid>>, Notify)>);
 
 impl Outbound {
     pub(crate) fn add(&self, committed: &Committed) {
-        if committed.scopes.is_empty() {
+        let access = committed.changes_access.then_some(ACCESS);
+        if committed.scopes.is_empty() && access.is_none() {
             return;
         }
         let (scopes, bell) = &*self.0;
-        scopes
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .extend(committed.scopes.iter().map(|scope| scope.id()));
+        let mut scopes = scopes.lock().unwrap_or_else(PoisonError::into_inner);
+        scopes.extend(committed.scopes.iter().map(|scope| scope.id()).chain(access));
         bell.notify_one();
     }
 
@@ -85,8 +87,11 @@ async fn listen(pool: &PgPool, node: &str, announcer: &Announcer) -> Result<(), 
     announcer.missed();
     while let Some(notification) = listener.try_recv().await? {
         let Some((sender, ids)) = notification.payload().split_once(';') else { continue };
-        if sender != node {
-            ids.split(',').filter_map(|id| Uuid::try_parse(id).ok()).for_each(|id| announcer.remote(id));
+        if sender == node {
+            continue;
+        }
+        for id in ids.split(',').filter_map(|id| Uuid::try_parse(id).ok()) {
+            if id == ACCESS { announcer.access_changed_elsewhere() } else { announcer.remote(id) }
         }
     }
     Ok(())

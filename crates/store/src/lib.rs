@@ -6,6 +6,7 @@
 
 mod bridge;
 mod dialect;
+mod neighbours;
 mod sql;
 mod store;
 mod tx;

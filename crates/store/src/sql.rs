@@ -1,5 +1,7 @@
 //! Running portable SQL text on a connection or inside a write transaction.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use mc_model::{Error, ErrorKind, Result, Timestamp};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, QueryResult, Statement, TryGetable,
@@ -21,6 +23,8 @@ pub trait Conn: Sync {
 pub struct Link<'a> {
     pub(crate) dialect: Dialect,
     pub(crate) target: Target<'a>,
+    /// Set by a statement that may change what the access checks find out.
+    pub(crate) changes_access: Option<&'a AtomicBool>,
 }
 
 #[derive(Clone, Copy)]
@@ -38,12 +42,18 @@ pub struct Reader {
 
 impl Conn for Reader {
     fn link(&self) -> Link<'_> {
-        Link { dialect: self.dialect, target: Target::Pool(&self.pool) }
+        Link { dialect: self.dialect, target: Target::Pool(&self.pool), changes_access: None }
     }
 }
 
 impl Link<'_> {
     fn statement(&self, sql: impl Into<String>, values: Vec<Value>) -> Statement {
+        let sql = sql.into();
+        if let Some(flag) = self.changes_access
+            && may_change_access(&sql)
+        {
+            flag.store(true, Ordering::Relaxed);
+        }
         let backend = match self.target {
             Target::Pool(pool) => pool.get_database_backend(),
             Target::Transaction(transaction) => transaction.get_database_backend(),
@@ -78,6 +88,22 @@ impl Link<'_> {
         };
         Ok(done.map_err(failure)?.rows_affected())
     }
+}
+
+/// Whether a statement writes to a table that the access checks read: who somebody is, what is granted, which board
+/// belongs where. Counting a scope forward is the one exception.
+fn may_change_access(sql: &str) -> bool {
+    const TABLES: [&str; 6] =
+        ["users", "organizations", "organization_members", "organization_board_access", "boards", "gateways"];
+    let mut words = sql.split_whitespace();
+    let (table, first_column) = match words.next() {
+        Some("UPDATE") => (words.next(), words.nth(1)),
+        Some("INSERT" | "DELETE") => (words.nth(1), None),
+        Some("SELECT") => return false,
+        // A statement that begins in another way is rare; it costs a look-up to be careful.
+        _ => return true,
+    };
+    first_column != Some("event_seq") && table.is_some_and(|table| TABLES.contains(&table))
 }
 
 /// Turns a database error into ours: what can be tried again later becomes 503, the rest is a fault of
@@ -182,4 +208,30 @@ pub(crate) fn tuples(rows: usize, columns: usize, cell: impl Fn(usize, usize) ->
         format!("({})", cells.join(","))
     };
     (0..rows).map(row).collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::may_change_access;
+
+    #[test]
+    fn writes_to_what_access_depends_on_are_noticed() {
+        for sql in [
+            "UPDATE users SET name = $1",
+            "INSERT INTO organization_members (id) VALUES ($1)",
+            "DELETE FROM boards WHERE id = $1",
+            "UPDATE boards SET name = $1, event_seq = 1",
+            "WITH x AS (SELECT 1) UPDATE users SET name = $1",
+        ] {
+            assert!(may_change_access(sql), "{sql}");
+        }
+        for sql in [
+            "UPDATE boards SET event_seq = event_seq + $1",
+            "UPDATE tasks SET title = $1",
+            "SELECT 1 FROM users FOR UPDATE",
+            "INSERT INTO events (id) VALUES ($1)",
+        ] {
+            assert!(!may_change_access(sql), "{sql}");
+        }
+    }
 }

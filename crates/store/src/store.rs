@@ -14,7 +14,7 @@ use crate::dialect::Dialect;
 use crate::sql::{self, Reader, failure};
 use crate::tx::WriteTx;
 use crate::writer::Writer;
-use crate::{Conn, migration};
+use crate::{Conn, migration, neighbours};
 
 /// Connections for reading an SQLite file; each is a thread.
 const SQLITE_READERS: u32 = 4;
@@ -39,6 +39,8 @@ pub struct Committed {
     pub scopes: Vec<Scope>,
     /// Whether background work was added.
     pub has_jobs: bool,
+    /// Whether what the access checks find out may have changed.
+    pub changes_access: bool,
 }
 
 /// Hears of every commit of this process, after it is durable. Must not block.
@@ -47,7 +49,9 @@ pub trait Listener: Send + Sync + 'static {
     fn committed(&self, committed: &Committed);
     /// Another node says that this scope has new events.
     fn remote(&self, scope: uuid::Uuid);
-    /// Word from other nodes may have been lost.
+    /// Another node says that what the access checks find out may have changed.
+    fn access_changed_elsewhere(&self);
+    /// Something changed elsewhere, or word from other nodes may have been lost.
     fn missed(&self);
 }
 
@@ -73,6 +77,12 @@ impl Announcer {
     pub(crate) fn remote(&self, scope: uuid::Uuid) {
         if let Some(listener) = self.listener.get() {
             listener.remote(scope);
+        }
+    }
+
+    pub(crate) fn access_changed_elsewhere(&self) {
+        if let Some(listener) = self.listener.get() {
+            listener.access_changed_elsewhere();
         }
     }
 
@@ -170,13 +180,17 @@ impl Store {
         }
     }
 
-    /// Exchanges hints with the other nodes on the same PostgreSQL until it is dropped; ends at once on SQLite, which
-    /// has no other nodes.
-    pub async fn run_bridge(&self) {
+    /// Hears of commits of other processes until it is dropped: of nodes on the same PostgreSQL, or of a command that
+    /// works on the same SQLite file.
+    pub async fn hear_neighbours(&self) {
         let announcer = self.inner.announcer.clone();
-        if let Some(outbound) = announcer.outbound.clone() {
-            let pool = self.inner.reader.pool.get_postgres_connection_pool().clone();
-            bridge::run(pool, outbound, announcer).await;
+        match (&self.inner.writers, announcer.outbound.clone()) {
+            (Writers::Parallel(_), Some(outbound)) => {
+                let pool = self.inner.reader.pool.get_postgres_connection_pool().clone();
+                bridge::run(pool, outbound, announcer).await;
+            }
+            (Writers::Single(writer), _) => neighbours::watch(writer, &announcer).await,
+            (Writers::Parallel(_), None) => {}
         }
     }
 

@@ -1,5 +1,7 @@
 //! The write transaction: state, activity, events and jobs that become visible together or not at all.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use mc_model::clock::Timestamp;
 use mc_model::event::{NewActivity, Scope};
 use mc_model::ids::{ActivityId, AgentId, ApprovalId, BoardId, JobId, OrganizationId, TaskId};
@@ -22,6 +24,7 @@ pub(crate) const APPROVAL: &str = "approval_id";
 pub struct WriteTx {
     pub(crate) transaction: DatabaseTransaction,
     dialect: Dialect,
+    changes_access: AtomicBool,
     scope: Option<Scope>,
     /// The scopes that have been left, with what has been written there.
     left: Committed,
@@ -73,7 +76,11 @@ struct Head {
 
 impl Conn for WriteTx {
     fn link(&self) -> Link<'_> {
-        Link { dialect: self.dialect, target: Target::Transaction(&self.transaction) }
+        Link {
+            dialect: self.dialect,
+            target: Target::Transaction(&self.transaction),
+            changes_access: Some(&self.changes_access),
+        }
     }
 }
 
@@ -89,6 +96,7 @@ impl WriteTx {
         let mut tx = Self {
             transaction,
             dialect,
+            changes_access: AtomicBool::new(false),
             scope: None,
             left: Committed::default(),
             now: clock.now(),
@@ -175,6 +183,7 @@ impl WriteTx {
     /// Writes what was recorded and says what to announce after the commit.
     pub(crate) async fn flush(&mut self) -> Result<Committed> {
         self.write_recorded().await?;
+        self.left.changes_access = self.changes_access.load(Ordering::Relaxed);
         Ok(std::mem::take(&mut self.left))
     }
 

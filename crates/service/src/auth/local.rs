@@ -64,10 +64,16 @@ impl Services {
 
     /// The session of the person with this identity, who is made when the account or a part of it is missing.
     async fn session_of(&self, identity: &Identity<'_>) -> Result<UserSession> {
+        let began = match self.access_cache.person(identity.external_id) {
+            Ok((user, member)) => return Ok(UserSession::full(user, member)),
+            Err(began) => began,
+        };
         let found = store::users::with_active_membership(self.store.reader(), identity.external_id).await?;
         match found {
             Some((user, Some(member))) if has_text(&user.email) && has_text(&user.name) => {
-                Ok(UserSession::full(user, member))
+                let person = (user, member);
+                self.access_cache.keep_person(began, identity.external_id.to_owned(), &person);
+                Ok(UserSession::full(person.0, person.1))
             }
             _ => self.provision(identity).await,
         }
