@@ -1,5 +1,6 @@
 //! Configuration: where values come from, what they mean, and what happens when one is wrong.
 
+pub mod auth;
 pub mod load;
 pub mod local_token;
 pub mod refusal;

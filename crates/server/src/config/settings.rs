@@ -10,9 +10,10 @@ use std::time::Duration;
 use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::auth::AuthSettings;
 use super::refusal::Refusal;
 use super::urls::{DatabaseUrl, OptionalRedisUrl, RedisUrl};
-use super::values::{self, Attempts, AuthMode, RateLimitBackend};
+use super::values::{self, Attempts, RateLimitBackend};
 
 /// All settings, one section per subject.
 #[derive(Args, Clone, Debug)]
@@ -77,30 +78,6 @@ pub struct DatabaseSettings {
     /// Boolean: whether the schema is brought up to date at start. Without it: true when `ENVIRONMENT` is `dev`, else false.
     #[arg(long, value_parser = values::boolean, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub db_auto_migrate: Option<bool>,
-}
-
-/// Signing in.
-#[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Signing in")]
-pub struct AuthSettings {
-    /// `local` (one token for the whole server) or `clerk`. This version serves `local` only.
-    #[arg(long, default_value = "local", value_parser = values::auth_mode)]
-    pub auth_mode: AuthMode,
-    /// Secret: the token of local mode, 50 characters or more. Without it, the first start makes one in `DATA_DIR/local-auth-token`.
-    #[arg(long, value_parser = values::secret)]
-    pub local_auth_token: Option<SecretString>,
-    /// Secret: key for Clerk's API; needed when `AUTH_MODE` is `clerk`.
-    #[arg(long, default_value = "", value_parser = values::secret)]
-    pub clerk_secret_key: SecretString,
-    /// Address of Clerk's API.
-    #[arg(long, default_value = "https://api.clerk.com", value_parser = values::base_url)]
-    pub clerk_api_url: String,
-    /// Boolean: whether the issue time of a Clerk token is checked.
-    #[arg(long, default_value = "true", value_parser = values::boolean, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    pub clerk_verify_iat: bool,
-    /// Clock difference to Clerk that is tolerated, in seconds, 0 to 86400.
-    #[arg(long, default_value = "10.0", value_parser = values::seconds)]
-    pub clerk_leeway: Duration,
 }
 
 /// What every answer carries and every request must keep to.
@@ -262,33 +239,7 @@ impl Settings {
     /// The rules that concern several variables, each with the variable to change.
     #[must_use]
     pub fn conflicts(&self) -> Vec<(&'static str, Refusal)> {
-        let mut found = Vec::new();
-        match self.auth.auth_mode {
-            AuthMode::Local => {
-                let token = self.auth.local_auth_token.as_ref().map(ExposeSecret::expose_secret);
-                if let Some(Err(refusal)) = token.filter(|token| !token.is_empty()).map(values::local_token) {
-                    found.push(("LOCAL_AUTH_TOKEN", refusal));
-                }
-            }
-            AuthMode::Clerk => {
-                if self.auth.clerk_secret_key.expose_secret().trim().is_empty() {
-                    found.push((
-                        "CLERK_SECRET_KEY",
-                        Refusal::new(
-                            "is blank, and AUTH_MODE=clerk needs it",
-                            "set it to the secret key of Clerk",
-                        ),
-                    ));
-                }
-                found.push((
-                    "AUTH_MODE",
-                    Refusal::new(
-                        "is not served by this version, which signs in with one local token only",
-                        "set it to local",
-                    ),
-                ));
-            }
-        }
+        let mut found = self.auth.conflicts();
         if self.limits.rate_limit_backend == RateLimitBackend::Redis && self.rate_limit_redis().is_none() {
             found.push((
                 "RATE_LIMIT_REDIS_URL",

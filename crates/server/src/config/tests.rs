@@ -103,6 +103,10 @@ fn each_variable_refuses_what_breaks_its_rule() {
         ("CLERK_VERIFY_IAT", &["", "2"]),
         ("CLERK_LEEWAY", &["", "-1", "nan", "inf", "x"]),
         ("CLERK_API_URL", &["", "api.clerk.com"]),
+        ("CLERK_ISSUER", &["", "clerk.example.com"]),
+        ("OIDC_ISSUER", &["", "id.example.com", "https://", "https://id/?a=b"]),
+        ("OIDC_LEEWAY", &["", "-1"]),
+        ("OIDC_EMAIL_CLAIM", &["", " "]),
         ("REQUEST_LOG_SLOW_MS", &["", "-1", "1.5", "9223372036854775808"]),
         ("REQUEST_BODY_LIMIT_BYTES", &["", "0", "-5", "1MB"]),
         ("REQUEST_HEADER_TIMEOUT_SECONDS", &["", "0", "-1", "86401"]),
@@ -189,16 +193,25 @@ fn shared_limits_need_a_redis() {
 }
 
 #[test]
-fn clerk_is_refused_with_what_to_do() {
+fn each_mode_needs_its_own_variables_and_no_others() {
     let shown = refused(&[], &[("AUTH_MODE", "clerk"), ("LOCAL_AUTH_TOKEN", "short")]);
-    assert!(shown.starts_with("2 settings stop the start:"), "{shown}");
-    assert!(shown.contains("CLERK_SECRET_KEY is blank"), "{shown}");
-    assert!(
-        shown.contains("AUTH_MODE=\"clerk\" (from the environment) is not served by this version"),
-        "{shown}"
-    );
-    let shown = refused(&[], &[("AUTH_MODE", "clerk"), ("CLERK_SECRET_KEY", "sk")]);
     assert!(shown.starts_with("1 setting stops the start:"), "{shown}");
+    assert!(shown.contains("CLERK_SECRET_KEY is blank"), "{shown}");
+    let shown = refused(&[], &[("AUTH_MODE", "clerk"), ("CLERK_SECRET_KEY", "sk key")]);
+    assert!(shown.contains("CLERK_SECRET_KEY (from the environment) has characters"), "{shown}");
+    assert!(!shown.contains("sk key"), "{shown}");
+    settings(&[], &[("AUTH_MODE", "clerk"), ("CLERK_SECRET_KEY", "sk_test")]);
+
+    let shown = refused(&[], &[("AUTH_MODE", "oidc"), ("OIDC_ADMIN_GROUP", "admins"), ("OIDC_AUDIENCE", " , ")]);
+    assert!(shown.starts_with("3 settings stop the start:"), "{shown}");
+    for part in ["OIDC_ISSUER is not set", "OIDC_AUDIENCE=\" , \" (from the environment) is blank"] {
+        assert!(shown.contains(part), "{part} in {shown}");
+    }
+    assert!(shown.contains("OIDC_ADMIN_ORGANIZATION is blank, and OIDC_ADMIN_GROUP is set"), "{shown}");
+    let oidc = [("AUTH_MODE", "oidc"), ("OIDC_ISSUER", "https://id.example.com/"), ("OIDC_AUDIENCE", "mc")];
+    assert_eq!(settings(&[], &oidc).auth.oidc_issuer.as_deref(), Some("https://id.example.com"));
+    // What another mode needs is checked when that mode is chosen.
+    settings(&[], &[("OIDC_ADMIN_GROUP", "admins"), ("CLERK_SECRET_KEY", "")]);
 }
 
 #[test]

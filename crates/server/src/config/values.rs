@@ -167,22 +167,35 @@ pub fn local_token(text: &str) -> Parsed<SecretString> {
 /// # Errors
 /// When it is not an absolute http or https URL with a host, or has a query or fragment.
 pub fn base_url(text: &str) -> Parsed<String> {
-    let refusal = || {
+    web_address(text).ok_or_else(|| {
         Refusal::new(
             "is not an http or https URL with a host",
             "set it to the address under which agents reach this server, such as https://mission.example.com",
         )
-    };
+    })
+}
+
+/// The address of an identity provider, trimmed and without trailing slashes.
+///
+/// # Errors
+/// As [`base_url`].
+pub fn issuer(text: &str) -> Parsed<String> {
+    web_address(text).ok_or_else(|| {
+        Refusal::new(
+            "is not an http or https URL with a host",
+            "set it to the address of the identity provider, such as https://id.example.com",
+        )
+    })
+}
+
+fn web_address(text: &str) -> Option<String> {
     let trimmed = text.trim().trim_end_matches('/');
-    let uri: Uri = trimmed.parse().map_err(|_| refusal())?;
+    let uri: Uri = trimmed.parse().ok()?;
     let scheme = uri.scheme_str().unwrap_or_default();
     let is_web = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
     let has_host = uri.host().is_some_and(|host| !host.is_empty());
-    if is_web && has_host && uri.query().is_none() && !trimmed.contains('#') {
-        Ok(trimmed.to_owned())
-    } else {
-        Err(refusal())
-    }
+    let is_plain = uri.query().is_none() && !trimmed.contains('#');
+    (is_web && has_host && is_plain).then(|| trimmed.to_owned())
 }
 
 /// Who signs people in (platform spec §9).
@@ -192,9 +205,11 @@ pub enum AuthMode {
     Local,
     /// Session tokens of Clerk.
     Clerk,
+    /// Bearer tokens of an OpenID Connect issuer.
+    Oidc,
 }
 
-/// `local` or `clerk`, in lower case.
+/// `local`, `clerk` or `oidc`, in lower case.
 ///
 /// # Errors
 /// For any other text.
@@ -202,8 +217,9 @@ pub fn auth_mode(text: &str) -> Parsed<AuthMode> {
     match text {
         "local" => Ok(AuthMode::Local),
         "clerk" => Ok(AuthMode::Clerk),
+        "oidc" => Ok(AuthMode::Oidc),
         _ => Err(Refusal::new(
-            "is neither local nor clerk",
+            "is none of local, clerk and oidc",
             "set it to local (one token for the whole server)",
         )),
     }
