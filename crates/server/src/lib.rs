@@ -8,5 +8,6 @@ pub mod doctor;
 pub mod http_settings;
 pub mod logging;
 pub mod serve;
+mod sign_in;
 pub mod signals;
 pub mod start;

@@ -16,14 +16,14 @@ use mc_model::SystemClock;
 use mc_service::Services;
 use mc_service::auth::{LocalToken, UserAuth};
 use mc_store::{Store, StoreOptions};
-use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 
 use crate::config::Settings;
-use crate::config::local_token::{self, Place};
+use crate::config::local_token;
 use crate::http_settings::http_settings;
 use crate::logging;
 use crate::serve::{Ended, ServeOptions, Shutdown, serve};
+use crate::sign_in::{self, Door};
 use crate::signals::Signals;
 
 /// Why the server did not start: what failed, why, and what to do about it.
@@ -91,7 +91,7 @@ pub struct Server {
     listener: TcpListener,
     app: Router,
     services: Services,
-    token: local_token::LocalToken,
+    door: Door,
     options: ServeOptions,
     shutdown: Shutdown,
 }
@@ -112,14 +112,17 @@ impl Server {
         let limiter = start_limiter(settings, &http).await?;
         let (listener, address) = listen(settings).await?;
         // After what can fail: the first start that makes a token is the one that prints it.
-        let token = obtain_token(settings)?;
-        let users = UserAuth::Local(LocalToken::new(&token.token));
+        let (users, door) = sign_in::prepare(settings)?;
         let services = Services::start(store, users, shutdown.stop.clone());
+        services.prepare_sign_in().await.map_err(|error| {
+            StartError::new("the organization in OIDC_ADMIN_ORGANIZATION cannot be made", "check the database")
+                .because(error.to_string())
+        })?;
         let app = mc_api::app(AppState::new(services.clone(), limiter, &http), &http);
         let grace = settings.server.shutdown_grace_seconds;
         let options = ServeOptions { header_timeout: http.header_timeout, grace, mark_peer };
         let base_url = settings.base_url(address.port());
-        Ok(Self { address, base_url, listener, app, services, token, options, shutdown })
+        Ok(Self { address, base_url, listener, app, services, door, options, shutdown })
     }
 
     /// Serves until its [`Shutdown`] says stop, and waits for requests, streams and background work to end.
@@ -133,7 +136,7 @@ impl Server {
     pub fn say_hello(&self) {
         let mut out = std::io::stderr().lock();
         let (bold, plain) = if out.is_terminal() { ("\u{1b}[1m", "\u{1b}[0m") } else { ("", "") };
-        let line = sign_in_line(&self.base_url, &self.token, bold, plain);
+        let line = sign_in::line(&self.base_url, &self.door, bold, plain);
         // Without a terminal or a log to show it on, the line is of no use; the server is.
         let _ = writeln!(out, "{line}");
     }
@@ -276,40 +279,5 @@ async fn wait_for(services: &Services, grace: Duration, shutdown: &Shutdown) {
         () = services.stopped() => {}
         () = tokio::time::sleep(grace) => tracing::warn!("app.lifecycle.work_cut_off"),
         () = shutdown.now.cancelled() => {}
-    }
-}
-
-fn sign_in_line(base_url: &str, token: &local_token::LocalToken, bold: &str, plain: &str) -> String {
-    let shown = |file: &Path| file.strip_prefix(".").unwrap_or(file).display().to_string();
-    let how = match &token.place {
-        Place::Configured => "with the token in LOCAL_AUTH_TOKEN".to_owned(),
-        Place::File(file) => format!("with the token in {}", shown(file)),
-        Place::NewFile(file) => {
-            format!("with {bold}{}{plain} (kept in {})", token.token.expose_secret(), shown(file))
-        }
-    };
-    format!("Mission Control is up: {bold}{base_url}{plain} \u{2014} sign in {how}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_token_itself_is_shown_at_the_first_start_only() {
-        let line = |place: Place| {
-            let token = local_token::LocalToken { token: "t0ken".into(), place };
-            sign_in_line("http://localhost:8000", &token, "", "")
-        };
-        let file = || Path::new("./data/local-auth-token").to_owned();
-        assert_eq!(
-            line(Place::NewFile(file())),
-            "Mission Control is up: http://localhost:8000 — sign in with t0ken (kept in data/local-auth-token)"
-        );
-        assert_eq!(
-            line(Place::File(file())),
-            "Mission Control is up: http://localhost:8000 — sign in with the token in data/local-auth-token"
-        );
-        assert!(!line(Place::Configured).contains("t0ken"));
     }
 }
