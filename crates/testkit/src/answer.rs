@@ -43,7 +43,7 @@ impl Answer {
     ///
     /// # Panics
     /// When it is not; the message shows the whole answer.
-    #[must_use]
+    #[track_caller]
     pub fn ok(&self) -> Value {
         assert_eq!(self.status, StatusCode::OK, "{self}");
         self.json()

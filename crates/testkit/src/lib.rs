@@ -16,6 +16,7 @@ pub mod app;
 pub mod clock;
 pub mod database;
 pub mod fixture;
+pub mod raw;
 pub mod stream;
 pub mod world;
 
