@@ -60,7 +60,8 @@ fn outbound() -> Result<Outbound, StartError> {
 /// Whoever can change what comes over plain HTTP can sign in as anybody.
 fn warn_of_plain_http(variable: &str, address: &str) {
     let lower = address.to_ascii_lowercase();
-    let is_local = ["http://localhost", "http://127.0.0.1", "http://[::1]"].iter().any(|own| lower.starts_with(own));
+    let is_local =
+        ["http://localhost", "http://127.0.0.1", "http://[::1]"].iter().any(|own| lower.starts_with(own));
     if lower.starts_with("http://") && !is_local {
         tracing::warn!(variable, "auth.provider_over_plain_http");
     }
