@@ -305,12 +305,14 @@ impl Play<'_> {
         if let Some(limit) = self.limit.filter(|_| pause > wished && self.turn == OPENING) {
             let plenty = pace::requests_in(limit.window, self.stage.rate).saturating_mul(2);
             let window = limit.window.as_secs();
-            show.note(&format!(
-                "The server takes {} agent requests in {window} s from one address, so the agents act every {:.0} s. \
-                 Start it with RATE_LIMIT_AGENT_AUTH={plenty}/{window} to see them at full pace.",
-                limit.max,
-                pause.as_secs_f64(),
-            ));
+            show.hint(&[
+                format!(
+                    "The server takes {} agent requests in {window} s from one address: one action every {:.0} s.",
+                    limit.max,
+                    pause.as_secs_f64(),
+                ),
+                format!("For the full pace start it with RATE_LIMIT_AGENT_AUTH={plenty}/{window}."),
+            ]);
         }
         pause
     }

@@ -15,7 +15,7 @@ use super::scene::{Entry, Happening, Scene};
 const ROWS: usize = 12;
 /// How many of the latest happenings stand under the table.
 const RECENT: usize = 6;
-/// The longest text of a comment in a line, in characters.
+/// The longest title or comment in a line, in characters.
 const LONGEST: usize = 90;
 
 /// How things are shown.
@@ -119,12 +119,25 @@ impl Show {
         self.tell(&name, "checked in");
     }
 
+    /// Something about the demo itself that stays true: it stays above the table.
+    pub(super) fn hint(&mut self, lines: &[String]) {
+        match self.style {
+            Style::Live => {
+                for line in lines {
+                    self.heading.push('\n');
+                    self.heading.push_str(line);
+                }
+            }
+            Style::Lines | Style::Json => lines.iter().for_each(|line| self.note(line)),
+        }
+    }
+
     /// Something about the demo itself.
     pub(super) fn note(&mut self, text: &str) {
         if self.style == Style::Json {
             return self.json(json!({"event": "demo.note", "message": text}));
         }
-        self.tell("demo", &one_line(text));
+        self.tell("demo", &clean(text));
     }
 
     fn json(&mut self, mut line: Value) {
@@ -227,9 +240,14 @@ fn short(time: std::time::Duration) -> String {
     }
 }
 
-/// Text from the server, made safe for a terminal: no control characters, and not too long.
+/// Text made safe for a terminal: no control characters.
+fn clean(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// Text from the server, safe for a terminal and not too long.
 fn one_line(text: &str) -> String {
-    let mut line: String = text.chars().take(LONGEST).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut line: String = clean(text).chars().take(LONGEST).collect();
     if text.chars().nth(LONGEST).is_some() {
         line.push('\u{2026}');
     }
@@ -283,7 +301,7 @@ pub(super) fn ended(summary: &Summary, style: Style) -> String {
     }
     let refused = if *refused > 0 { format!(", {refused} refused") } else { String::new() };
     format!(
-        "Stopped after {}: {deeds} actions{refused}, {accepted} tasks accepted. The board stays until \
+        "Stopped after {}: {deeds} actions{refused}, tasks accepted: {accepted}. The board stays until \
          `mission-control demo --clean`.\n",
         short(*took)
     )

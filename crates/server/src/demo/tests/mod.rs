@@ -4,6 +4,7 @@ mod arguments;
 mod plays;
 mod removal;
 mod scripts;
+mod shows;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
