@@ -17,7 +17,8 @@ use crate::{Actor, TestApp};
 pub const OWNER_TOKEN: &str = "the-token-of-the-owner-0000000000000000000000000000";
 
 /// The people who sign in beside the owner; see [`token_of`].
-pub(crate) const OTHERS: [&str; 5] = ["admin", "reader", "writer", "stranger", "newcomer"];
+pub(crate) const OTHERS: [&str; 8] =
+    ["admin", "reader", "writer", "stranger", "newcomer", "ann", "ben", "cleo"];
 
 /// The token of one of [`OTHERS`].
 pub(crate) fn token_of(name: &str) -> String {
@@ -169,6 +170,18 @@ impl TestApp {
     ) -> TestUser {
         let (user, member) = self.add_member(organization.id, name, role, boards).await;
         TestUser { user, member, actor: Actor::bearer(&token) }
+    }
+
+    /// A member of `organization` who signs in as `ann`, `ben` or `cleo`; the e-mail address is `NAME@example.com`.
+    pub async fn add_person(
+        &self,
+        organization: &Organization,
+        name: &str,
+        role: Role,
+        boards: AllBoards,
+    ) -> TestUser {
+        assert!(OTHERS.contains(&name), "{name} cannot sign in");
+        self.other_person(organization, name, role, boards).await
     }
 
     /// Somebody who can sign in and has no account yet.
