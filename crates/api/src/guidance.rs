@@ -24,7 +24,7 @@ const TOKEN: &str = "A valid agent token in X-Agent-Token.";
 const OWN_BOARD: &str = "The board is yours, or served by your gateway if you are its main agent.";
 const NONE: &str = "None.";
 
-const ALL: [Guidance; 12] = [
+const ALL: [Guidance; 13] = [
     Guidance {
         operation: "agent_healthz_api_v1_agent_healthz_get",
         intent: "agent_auth_health",
@@ -86,6 +86,21 @@ const ALL: [Guidance; 12] = [
         examples: &[
             ("find a task nobody has", "any_agent", "agent_board_task_discovery"),
             ("see what is in review", "board_lead", "agent_board_task_discovery"),
+        ],
+    },
+    Guidance {
+        operation: "list_tags_api_v1_agent_boards__board_id__tags_get",
+        intent: "agent_board_tag_discovery",
+        actor: "any_agent",
+        prerequisites: &[TOKEN, OWN_BOARD],
+        side_effects: &[NONE],
+        when: &["You want to tag a task and need the ids.", "You want to know what a tag stands for."],
+        when_not: &["You want the tags of one task: they are in the task itself."],
+        warnings: &["Do not guess tag ids; an unknown one is refused with missing_tag_ids."],
+        routing: &["Read once per work session; people make tags, agents only use them."],
+        examples: &[
+            ("find the id of the tag for bugs", "any_agent", "agent_board_tag_discovery"),
+            ("put a tag on a task", "board_lead", "agent_task_update"),
         ],
     },
     Guidance {

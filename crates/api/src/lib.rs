@@ -21,8 +21,10 @@ mod wire;
 
 mod agent;
 mod approvals;
+mod custom_fields;
 mod health;
 mod organizations;
+mod tags;
 mod tasks;
 mod users;
 
@@ -60,6 +62,8 @@ fn operations(state: &AppState) -> (Router<AppState>, utoipa::openapi::OpenApi) 
         .merge(organizations::routes(state))
         .merge(tasks::routes(state))
         .merge(approvals::routes(state))
+        .merge(custom_fields::routes(state))
+        .merge(tags::routes(state))
         .merge(agent::routes(state))
         .split_for_parts()
 }

@@ -7,8 +7,8 @@
 mod credentials;
 mod grants;
 mod guard;
-mod organization_grants;
 mod labels;
+mod organization_grants;
 
 pub use grants::{
     AgentOnBoard, AgentTaskOwner, AgentTaskReader, AgentTaskWriter, AgentWritesBoard, CurrentAgent, CurrentUser, LeadOnBoard,
@@ -19,4 +19,4 @@ pub use grants::{
 pub(crate) use guard::BROUGHT;
 pub use organization_grants::{ManageInvite, ManageMember, OrgAdministrator, OrgProprietor, ReadMember};
 pub use guard::{Access, AccessDoc, Granted, PathParameter, guard, operation_id, public};
-pub use labels::{AdminOfCustomField, AdminOfTag, MemberOnTag, OrganizationAdmin};
+pub use labels::{AdminOfCustomField, AdminOfTag, MemberOnTag};

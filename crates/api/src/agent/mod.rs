@@ -2,6 +2,7 @@
 
 mod approvals;
 mod routes;
+mod tags;
 mod tasks;
 mod wire;
 

@@ -6,7 +6,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::wire::{AgentHealthStatusResponse, AgentRead, BoardPage, BoardRead};
-use super::{approvals, tasks};
+use super::{approvals, tags, tasks};
 use crate::access::{AgentOnBoard, CurrentAgent, Granted, guard};
 use crate::decode::Query;
 use crate::page::Paging;
@@ -20,6 +20,7 @@ pub(crate) fn routes(state: &AppState) -> OpenApiRouter<AppState> {
         .routes(guard::<CurrentAgent>(routes!(list_boards), state))
         .routes(guard::<AgentOnBoard>(routes!(get_board), state))
         .merge(tasks::routes(state))
+        .merge(tags::routes(state))
         .merge(approvals::routes(state))
 }
 

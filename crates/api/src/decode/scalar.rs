@@ -67,6 +67,7 @@ id_fields!(
     ids::TaskId,
     ids::TagId,
     ids::ApprovalId,
+    ids::CustomFieldId,
     ids::ActivityId,
     ids::SkillPackId,
 );
@@ -171,4 +172,10 @@ macro_rules! choice {
     )+};
 }
 
-choice!(mc_model::approval::ApprovalStatus, mc_model::task::TaskStatus, mc_model::token::TokenScope);
+choice!(
+    mc_model::approval::ApprovalStatus,
+    mc_model::custom_field::FieldType,
+    mc_model::custom_field::Visibility,
+    mc_model::task::TaskStatus,
+    mc_model::token::TokenScope,
+);

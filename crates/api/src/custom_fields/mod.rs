@@ -1,0 +1,6 @@
+//! Custom fields.
+
+mod routes;
+mod wire;
+
+pub(crate) use routes::routes;

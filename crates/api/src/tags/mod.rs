@@ -1,0 +1,6 @@
+//! Tags.
+
+mod routes;
+mod wire;
+
+pub(crate) use routes::routes;
