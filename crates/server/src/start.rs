@@ -15,6 +15,7 @@ use mc_api::{AppState, HttpSettings};
 use mc_model::SystemClock;
 use mc_service::Services;
 use mc_service::auth::{LocalToken, UserAuth};
+use mc_service::organizations::InvitePolicy;
 use mc_store::{Store, StoreOptions};
 use tokio::net::TcpListener;
 
@@ -113,7 +114,8 @@ impl Server {
         let (listener, address) = listen(settings).await?;
         // After what can fail: the first start that makes a token is the one that prints it.
         let (users, door) = sign_in::prepare(settings)?;
-        let services = Services::start(store, users, shutdown.stop.clone());
+        let invites = invite_policy(settings)?;
+        let services = Services::start(store, users, shutdown.stop.clone()).with_invites(invites);
         services.prepare_sign_in().await.map_err(|error| {
             StartError::new("the organization in OIDC_ADMIN_ORGANIZATION cannot be made", "check the database")
                 .because(error.to_string())
@@ -252,6 +254,20 @@ pub(crate) fn obtain_token(settings: &Settings) -> Result<local_token::LocalToke
         )
         .because(error)
     })
+}
+
+/// How invites are made: with the configured key, else with one that is kept beside the local token.
+fn invite_policy(settings: &Settings) -> Result<InvitePolicy, StartError> {
+    let file = settings.secret_key_file();
+    let key = local_token::obtain(settings.invites.secret_key.clone(), &file).map_err(|error| {
+        StartError::new(
+            format!("the secret key in {} cannot be used", file.display()),
+            "set SECRET_KEY, or DATA_DIR to a folder this user may write to",
+        )
+        .because(error)
+    })?;
+    let lifetime = settings.invites.invite_expire_hours;
+    Ok(InvitePolicy::new(key.token, (!lifetime.is_zero()).then_some(lifetime)))
 }
 
 async fn listen(settings: &Settings) -> Result<(TcpListener, SocketAddr), StartError> {

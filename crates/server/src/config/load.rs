@@ -157,6 +157,7 @@ fn derived(settings: &Settings, variable: &str) -> String {
         "DATABASE_URL" => settings.database_url().to_string(),
         "BASE_URL" => settings.base_url(settings.server.port),
         "DB_AUTO_MIGRATE" => settings.auto_migrate().to_string(),
+        "SECRET_KEY" => format!("(in {})", settings.secret_key_file().display()),
         "LOCAL_AUTH_TOKEN" => format!("(in {})", settings.local_token_file().display()),
         _ => String::new(),
     }

@@ -27,6 +27,9 @@ pub struct Settings {
     /// Signing in.
     #[command(flatten)]
     pub auth: AuthSettings,
+    /// Invites to organizations.
+    #[command(flatten)]
+    pub invites: InviteSettings,
     /// What every answer carries and every request must keep to.
     #[command(flatten)]
     pub http: HttpSection,
@@ -78,6 +81,18 @@ pub struct DatabaseSettings {
     /// Boolean: whether the schema is brought up to date at start. Without it: true when `ENVIRONMENT` is `dev`, else false.
     #[arg(long, value_parser = values::boolean, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub db_auto_migrate: Option<bool>,
+}
+
+/// Invites to organizations.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Invites")]
+pub struct InviteSettings {
+    /// Secret: 32 characters or more, from which the tokens of invites are made; the same on all servers of one database. Without it, the first start makes one in `DATA_DIR/secret-key`.
+    #[arg(long, value_parser = values::secret_key)]
+    pub secret_key: Option<SecretString>,
+    /// Hours for which an invite can be accepted, 0 to 87600; `0` is for good.
+    #[arg(long, default_value = "336", value_parser = values::hours)]
+    pub invite_expire_hours: Duration,
 }
 
 /// What every answer carries and every request must keep to.
@@ -225,6 +240,12 @@ impl Settings {
     #[must_use]
     pub fn local_token_file(&self) -> PathBuf {
         Path::new(&self.server.data_dir).join("local-auth-token")
+    }
+
+    /// Where a made secret key is kept.
+    #[must_use]
+    pub fn secret_key_file(&self) -> PathBuf {
+        Path::new(&self.server.data_dir).join("secret-key")
     }
 
     /// The Redis for shared rate limits; nothing when they are counted in memory.

@@ -15,6 +15,10 @@ const PLACEHOLDERS: [&str; 4] = ["change-me", "changeme", "replace-me", "replace
 const MIN_LOCAL_TOKEN: usize = 50;
 /// The longest duration a variable may name, in seconds: one day.
 const MAX_SECONDS: f64 = 86_400.0;
+/// The longest time a variable may name in hours: ten years.
+const MAX_HOURS: u64 = 87_600;
+/// The shortest secret key, in characters after trimming.
+const MIN_SECRET_KEY: usize = 32;
 
 type Parsed<T> = Result<T, Refusal>;
 
@@ -95,6 +99,35 @@ pub fn seconds(text: &str) -> Parsed<Duration> {
         return Ok(Duration::from_secs_f64(number));
     }
     Err(Refusal::new("is not a number of seconds from 0 to 86400", "set it to a number such as 10 or 2.5"))
+}
+
+/// A whole number of hours from 0 to ten years.
+///
+/// # Errors
+/// When it is not such a number.
+pub fn hours(text: &str) -> Parsed<Duration> {
+    match count(text) {
+        Ok(hours) if hours <= MAX_HOURS => Ok(Duration::from_secs(hours * 60 * 60)),
+        _ => Err(Refusal::new(
+            "is not a whole number of hours from 0 to 87600",
+            "set it to digits only, such as 336 for 14 days, or to 0 for no end",
+        )),
+    }
+}
+
+/// A secret of 32 characters or more, without the blanks around it.
+///
+/// # Errors
+/// When it is shorter.
+pub fn secret_key(text: &str) -> Parsed<SecretString> {
+    let key = text.trim();
+    if key.chars().count() >= MIN_SECRET_KEY {
+        return Ok(key.into());
+    }
+    Err(Refusal::new(
+        "is shorter than 32 characters",
+        "set it to the output of `openssl rand -base64 48`, or remove it to have one made",
+    ))
 }
 
 /// As [`seconds`], above 0: a time-out of nothing would refuse every request.

@@ -162,11 +162,11 @@ mod tests {
             LOG_USE_UTC REQUEST_LOG_SLOW_MS REQUEST_LOG_INCLUDE_HEALTH OPENCLAW_GATEWAY_DEVICE_IDENTITY_PATH \
             FORWARDED_ALLOW_IPS HOST PORT DATA_DIR RATE_LIMIT_AGENT_AUTH RATE_LIMIT_WEBHOOK_INGEST \
             REQUEST_BODY_LIMIT_BYTES REQUEST_HEADER_TIMEOUT_SECONDS REQUEST_BODY_TIMEOUT_SECONDS \
-            SHUTDOWN_GRACE_SECONDS"
+            SHUTDOWN_GRACE_SECONDS SECRET_KEY INVITE_EXPIRE_HOURS"
             .split_whitespace()
         {
             assert!(all.iter().any(|variable| variable.name == name), "{name} is missing");
         }
-        assert_eq!(all.len(), 42, "a new variable belongs into this list too");
+        assert_eq!(all.len(), 44, "a new variable belongs into this list too");
     }
 }

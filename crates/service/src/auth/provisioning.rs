@@ -3,7 +3,7 @@
 use mc_model::access::Role;
 use mc_model::event::{NewActivity, Scope, kind};
 use mc_model::ids::{MemberId, OrganizationId, UserId};
-use mc_model::organization::{Member, Organization, PERSONAL};
+use mc_model::organization::{Member, PERSONAL};
 use mc_model::user::User;
 use mc_model::{Error, Result, Timestamp};
 use mc_store::{self as store, WriteTx};
@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::Services;
 use crate::access::UserSession;
 use crate::organizations::invites::accept_oldest;
+use crate::organizations::{created, new_organization};
 
 /// Who the identity provider says the person is.
 #[derive(Clone, Copy, Debug)]
@@ -37,9 +38,10 @@ impl Services {
     pub(super) async fn provision(&self, identity: &Identity<'_>) -> Result<UserSession> {
         self.store
             .write(None, None, async |tx| {
-                let user = new_user(identity);
-                store::users::insert_if_absent(tx, &user, tx.now()).await?;
+                let made = new_user(identity);
+                store::users::insert_if_absent(tx, &made, tx.now()).await?;
                 let (mut user, _) = read(tx, identity).await?;
+                let is_new = user.id == made.id;
                 store::users::lock(tx, user.id).await?;
                 // Read again behind the lock: another first request may just have finished.
                 let (fresh, member) = read(tx, identity).await?;
@@ -47,7 +49,7 @@ impl Services {
                 fill_profile(tx, &mut user, identity).await?;
                 let member = match member {
                     Some(member) => member,
-                    None => adopt_or_create_organization(tx, &mut user).await?,
+                    None => adopt_or_create_organization(tx, &mut user, is_new).await?,
                 };
                 if let Some(link) = &identity.link {
                     link_identity(tx, &user, &member, link).await?;
@@ -123,13 +125,15 @@ async fn fill_profile(tx: &WriteTx, user: &mut User, identity: &Identity<'_>) ->
     if *user == before { Ok(()) } else { store::users::update_profile(tx, user).await }
 }
 
-async fn adopt_or_create_organization(tx: &mut WriteTx, user: &mut User) -> Result<Member> {
-    let member = match store::organizations::oldest_membership(tx, user.id).await? {
+/// An invite that waits is accepted at the very first login only; later that is up to the person.
+async fn adopt_or_create_organization(tx: &mut WriteTx, user: &mut User, is_new: bool) -> Result<Member> {
+    let mut member = store::organizations::oldest_membership(tx, user.id).await?;
+    if member.is_none() && is_new {
+        member = accept_oldest(tx, user).await?;
+    }
+    let member = match member {
         Some(member) => member,
-        None => match accept_oldest(tx, user).await? {
-            Some(member) => member,
-            None => create_personal_organization(tx, user.id).await?,
-        },
+        None => create_personal_organization(tx, user.id).await?,
     };
     user.active_organization_id = Some(member.organization_id);
     store::users::set_active_organization(tx, user.id, user.active_organization_id).await?;
@@ -138,18 +142,13 @@ async fn adopt_or_create_organization(tx: &mut WriteTx, user: &mut User) -> Resu
 
 async fn create_personal_organization(tx: &mut WriteTx, user: UserId) -> Result<Member> {
     let now = tx.now();
-    let organization = Organization {
-        id: OrganizationId::generate(),
-        name: PERSONAL.to_owned(),
-        is_demo: false,
-        created_at: now,
-        updated_at: now,
-    };
+    let organization = new_organization(PERSONAL, tx);
     store::organizations::insert(tx, &organization).await?;
-    tx.enter(Scope::Organization(organization.id))?;
+    tx.go_to(Scope::Organization(organization.id)).await?;
     let member = owner(organization.id, user, now);
     store::organizations::insert_member(tx, &member).await?;
     store::organizations::insert_default_skill_packs(tx, organization.id, now).await?;
+    tx.activity(created(&organization, &member));
     Ok(member)
 }
 

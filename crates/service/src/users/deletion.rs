@@ -1,8 +1,7 @@
 //! The end of an account.
 //!
 //! Everything goes here in one transaction, or nothing: an organization in which others stay keeps at least one owner, so
-//! its only owner must first make another one. With a provider that holds the identity, the same transaction notes
-//! that it has to follow.
+//! its only owner must first make another one. A provider that holds the identity follows; see `auth::deletion`.
 
 use mc_model::access::Role;
 use mc_model::event::{Scope, kind};
@@ -12,6 +11,7 @@ use mc_store::{self as store, WriteTx};
 use serde_json::json;
 
 use crate::access::{AccountHolder, UserSession};
+use crate::auth::mark_remote_deletion;
 use crate::organizations::{log_deleted, members};
 use crate::{RequestContext, Services};
 
@@ -30,12 +30,21 @@ impl Services {
     /// organizations hold stays, and forgets who made it.
     ///
     /// # Errors
-    /// 422 while the caller is the only owner of an organization with other members; nothing has changed then.
+    /// 422 while the caller is the only owner of an organization with other members; nothing has changed then. 502
+    /// when the account is gone here and the identity provider has not followed yet.
     pub async fn delete_account(&self, context: &RequestContext, holder: &AccountHolder) -> Result<()> {
         let session = &holder.0;
-        let deleted = self.store.write(None, context.id(), async |tx| end(tx, session.user.id).await).await?;
+        let user = &session.user;
+        let deleted = self
+            .store
+            .write(None, context.id(), async |tx| {
+                let deleted = end(tx, user.id).await?;
+                mark_remote_deletion(tx, &self.users, &user.external_id).await?;
+                Ok(deleted)
+            })
+            .await?;
         log_ended(context, session, &deleted);
-        Ok(())
+        self.finish_remote_deletion(&user.external_id).await
     }
 }
 
