@@ -5,6 +5,7 @@ use mc_model::ids::{GatewayId, OrganizationId};
 use mc_model::{Page, PageRequest, Result};
 
 use crate::sql::{Conn, Row, count, id, json, opt_id, opt_time, time};
+use crate::tasks::tally::COLUMNS as COUNTS;
 use crate::tx::WriteTx;
 
 pub(crate) const COLUMNS: &str = "b.id, b.organization_id, b.name, b.slug, b.description, b.gateway_id, \
@@ -73,9 +74,11 @@ pub async fn insert(tx: &WriteTx, board: &Board) -> Result<()> {
         "INSERT INTO boards (id, organization_id, name, slug, description, gateway_id, board_group_id, board_type, \
          objective, success_metrics, target_date, goal_confirmed, goal_source, require_approval_for_done, \
          require_review_before_done, comment_required_for_review, block_status_changes_with_pending_approval, \
-         only_lead_can_change_status, max_agents, created_at, updated_at, event_seq) VALUES \
-         ($1,$2,$3,$4,$5,$6,$7,$8,$9,{},$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22)",
-        tx.link().dialect.json(10)
+         only_lead_can_change_status, max_agents, created_at, updated_at, event_seq, {counts}) VALUES \
+         ($1,$2,$3,$4,$5,$6,$7,$8,$9,{metrics},$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22{zeros})",
+        counts = COUNTS.join(", "),
+        metrics = tx.link().dialect.json(10),
+        zeros = ",0".repeat(COUNTS.len())
     );
     let values = vec![
         id(board.id),

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::dialect::Dialect;
 use crate::sql::{Conn, Link, Target, id, json as json_value, opt_id, time, tuples};
 use crate::store::Committed;
+use crate::tasks::tally::Tally;
 
 /// The member of an event's data that names an approval.
 pub(crate) const APPROVAL: &str = "approval_id";
@@ -34,6 +35,7 @@ pub struct WriteTx {
     events: Vec<PendingEvent>,
     jobs: Vec<NewJob>,
     mentions: Vec<Mentions>,
+    tallies: Vec<(BoardId, Tally)>,
 }
 
 struct PendingEvent {
@@ -105,6 +107,7 @@ impl WriteTx {
             events: Vec::new(),
             jobs: Vec::new(),
             mentions: Vec::new(),
+            tallies: Vec::new(),
         };
         if let Some(scope) = scope {
             tx.go_to(scope).await?;
@@ -175,6 +178,15 @@ impl WriteTx {
         self.events.push(PendingEvent { kind, activity_id: None, task_id: None, agent_id: None, data });
     }
 
+    /// By how much this transaction changes the task counts of `board`.
+    pub(crate) fn tally(&mut self, board: BoardId) -> &mut Tally {
+        let at = self.tallies.iter().position(|(other, _)| *other == board).unwrap_or_else(|| {
+            self.tallies.push((board, Tally::default()));
+            self.tallies.len() - 1
+        });
+        &mut self.tallies[at].1
+    }
+
     /// Adds background work.
     pub fn job(&mut self, job: NewJob) {
         self.jobs.push(job);
@@ -183,6 +195,10 @@ impl WriteTx {
     /// Writes what was recorded and says what to announce after the commit.
     pub(crate) async fn flush(&mut self) -> Result<Committed> {
         self.write_recorded().await?;
+        for (board, tally) in std::mem::take(&mut self.tallies) {
+            let sql = format!("UPDATE boards SET event_seq = event_seq{} WHERE id = $1", tally.assignments());
+            self.link().run(sql, vec![id(board)]).await?;
+        }
         self.left.changes_access = self.changes_access.load(Ordering::Relaxed);
         Ok(std::mem::take(&mut self.left))
     }
@@ -214,15 +230,17 @@ impl WriteTx {
         self.jobs.clear();
     }
 
-    /// Takes the sequence numbers of this transaction's events from the row of the scope.
-    async fn count_forward(&self, scope: Scope) -> Result<Head> {
+    /// Takes the sequence numbers of this transaction's events from the row of the scope, and counts its tasks there.
+    async fn count_forward(&mut self, scope: Scope) -> Result<Head> {
         let taken = i64::try_from(self.events.len()).map_err(Error::internal)?;
         let organization = match scope {
             Scope::Board(_) => "organization_id",
             Scope::Organization(_) => "id",
         };
+        let own = self.tallies.iter().position(|(board, _)| Scope::Board(*board) == scope);
+        let tally = own.map(|at| self.tallies.swap_remove(at).1.assignments()).unwrap_or_default();
         let sql = format!(
-            "UPDATE {} SET event_seq = event_seq + $1 WHERE id = $2 RETURNING event_seq, {organization}",
+            "UPDATE {} SET event_seq = event_seq + $1{tally} WHERE id = $2 RETURNING event_seq, {organization}",
             scope_table(scope)
         );
         let row = self

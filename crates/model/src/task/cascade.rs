@@ -16,6 +16,8 @@ pub struct Dependent {
 /// What happens to one dependent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ripple {
+    /// The dependent before.
+    pub before: Task,
     /// The dependent afterwards.
     pub task: Task,
     /// What happened.
@@ -56,18 +58,20 @@ fn unblock(dependent: Dependent, lead: Option<AgentId>) -> Ripple {
     let Dependent { task, waits_for_others } = dependent;
     let to = task.assigned_agent_id.or(lead).filter(|_| !waits_for_others);
     let notices = to.map(|to| Notice { kind: NoticeKind::TaskUnblocked, to }).into_iter().collect();
-    Ripple { task, kind: RippleKind::DependencyDone, notices }
+    Ripple { before: task.clone(), task, kind: RippleKind::DependencyDone, notices }
 }
 
 fn block(task: Task, lead: Option<AgentId>, now: Timestamp) -> Ripple {
     let is_clean =
         task.status == TaskStatus::Inbox && task.assigned_agent_id.is_none() && task.in_progress_at.is_none();
     if is_clean {
-        return Ripple { task, kind: RippleKind::DependencyReopened, notices: Vec::new() };
+        let kind = RippleKind::DependencyReopened;
+        return Ripple { before: task.clone(), task, kind, notices: Vec::new() };
     }
     let lost = task.assigned_agent_id.map(|to| Notice { kind: NoticeKind::TaskBlocked, to });
     let back = lead.map(|to| Notice { kind: NoticeKind::TaskBackInInbox, to });
     let notices = back.into_iter().chain(lost).collect();
+    let before = task.clone();
     let task = Task {
         status: TaskStatus::Inbox,
         assigned_agent_id: None,
@@ -75,7 +79,7 @@ fn block(task: Task, lead: Option<AgentId>, now: Timestamp) -> Ripple {
         updated_at: now,
         ..task
     };
-    Ripple { task, kind: RippleKind::PutBack, notices }
+    Ripple { before, task, kind: RippleKind::PutBack, notices }
 }
 
 #[cfg(test)]

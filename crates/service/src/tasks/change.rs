@@ -38,7 +38,7 @@ impl Services {
                 lists::check_tags(tx, board, patch.tag_ids.as_deref().unwrap_or_default()).await?;
                 let facts = facts(tx, on, &before, patch, blocked_by).await?;
                 let change = transition(&before, actor.mover(), patch, &facts)?;
-                store_change(tx, board, &change.task, patch).await?;
+                store_change(tx, board, &before, &change.task, patch).await?;
                 record(tx, actor, &before, &change, patch).await?;
                 ripples::carry_on(tx, actor, &before, &change.task, facts.lead).await?;
                 Ok(change.task)
@@ -58,8 +58,14 @@ async fn blockers(tx: &WriteTx, board: &Board, before: &Task, patch: &TaskPatch)
 }
 
 /// Stores the task and the lists that were sent with it.
-async fn store_change(tx: &WriteTx, board: &Board, task: &Task, patch: &TaskPatch) -> Result<()> {
-    store::tasks::update(tx, task).await?;
+async fn store_change(
+    tx: &mut WriteTx,
+    board: &Board,
+    before: &Task,
+    task: &Task,
+    patch: &TaskPatch,
+) -> Result<()> {
+    store::tasks::update(tx, before, task).await?;
     if let Some(on) = &patch.depends_on {
         store::tasks::dependencies::replace(tx, board.id, task.id, on).await?;
     }

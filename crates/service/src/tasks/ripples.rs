@@ -24,7 +24,7 @@ pub(super) async fn carry_on(
     let dependents = store::tasks::dependencies::dependents(tx, after.board_id, after.id).await?;
     for ripple in cascade(before.status, after.status, dependents, lead, tx.now()) {
         if ripple.kind == RippleKind::PutBack {
-            store::tasks::update(tx, &ripple.task).await?;
+            store::tasks::update(tx, &ripple.before, &ripple.task).await?;
         }
         let activity = activity(&ripple, after);
         let activity = activity.task(ripple.task.id).agent(actor.agent_id()).user(actor.user_id());

@@ -31,7 +31,8 @@ fn groups() -> Table {
         .index(&["slug"])
 }
 
-/// `event_seq` is the board's place in the event log (decisions §5): the row that writers of this board lock first.
+/// `event_seq` is the board's place in the event log (decisions §5): the row that writers of this board lock first. The
+/// `tasks_…` columns say how many tasks the board has, by state and by whether somebody has them.
 fn boards() -> Table {
     Table::with_id("boards")
         .owned_by("organization_id", "organizations")
@@ -53,6 +54,14 @@ fn boards() -> Table {
         .flag_default("only_lead_can_change_status", false)
         .int("max_agents")
         .bigint("event_seq")
+        .bigint("tasks_inbox_free")
+        .bigint("tasks_inbox_taken")
+        .bigint("tasks_in_progress_free")
+        .bigint("tasks_in_progress_taken")
+        .bigint("tasks_review_free")
+        .bigint("tasks_review_taken")
+        .bigint("tasks_done_free")
+        .bigint("tasks_done_taken")
         .created_and_updated()
         .index(&["organization_id", "lower(name)", "created_at DESC", "id"])
         .index(&["organization_id", "created_at", "id"])

@@ -5,8 +5,8 @@ use mc_model::task::{Task, TaskFilter, TaskView};
 use mc_model::{Error, Page, PageRequest, Result};
 use sea_orm::Value;
 
-use super::{COLUMN_COUNT, COLUMNS, relations, task};
-use crate::sql::{Conn, count, id, marks};
+use super::{COLUMN_COUNT, COLUMNS, relations, tally, task};
+use crate::sql::{Conn, id, marks};
 
 /// The tasks of a board that pass `filter`, newest first.
 ///
@@ -19,22 +19,59 @@ pub async fn list(
     page: PageRequest,
 ) -> Result<Page<TaskView>> {
     let (condition, values) = condition(board, filter);
+    // The counts of the board need its id only, which is the first value.
+    let (total, total_values) = match tally::total(filter) {
+        Some(sum) => (format!("(SELECT {sum} FROM boards b WHERE b.id = $1)"), values[..1].to_vec()),
+        None => (format!("(SELECT count(*) FROM tasks t WHERE {condition})"), values.clone()),
+    };
     let sql = format!(
-        "SELECT {COLUMNS}, (SELECT count(*) FROM tasks t WHERE {condition}) FROM tasks t WHERE {condition} \
-         ORDER BY t.created_at DESC, t.id DESC LIMIT {} OFFSET {}",
-        page.limit, page.offset
+        "SELECT {COLUMNS}, {total}, {} FROM {} ORDER BY t.created_at DESC, t.id DESC LIMIT {} OFFSET {}",
+        relations::POSSIBLE,
+        source(&condition, filter, page),
+        page.limit,
+        page.offset
     );
-    let rows = db.link().rows(sql, values.clone()).await?;
+    let rows = db.link().rows(sql, values).await?;
     let total = match rows.first() {
         Some(row) => row.get(COLUMN_COUNT)?,
         None if page.offset == 0 => 0,
-        None => {
-            let sql = format!("SELECT count(*) FROM tasks t WHERE {condition}");
-            count(db.link().row(sql, values).await?)?
-        }
+        None => crate::sql::count(db.link().row(format!("SELECT {total}"), total_values).await?)?,
     };
     let tasks = rows.iter().map(task).collect::<Result<Vec<_>>>()?;
-    Ok(Page::new(relations::attach(db, board, tasks).await?, total, page))
+    let has_relations = rows.first().is_some_and(|row| row.get(COLUMN_COUNT + 1).unwrap_or(1) == 1);
+    let views = match has_relations {
+        true => relations::attach(db, board, tasks).await?,
+        false => tasks.into_iter().map(relations::plain).collect(),
+    };
+    Ok(Page::new(views, total, page))
+}
+
+/// Where the rows come from. With several states, each state gives its newest rows by its own index, so that a rare
+/// state is not searched for among a million others.
+fn source(condition: &str, filter: &TaskFilter, page: PageRequest) -> String {
+    let states = filter.statuses.len();
+    if states < 2 {
+        return format!("tasks t WHERE {condition}");
+    }
+    let depth = page.offset.saturating_add(page.limit.into());
+    let first = FIRST_STATUS;
+    let branches: Vec<_> = (first..first + states)
+        .map(|position| {
+            let condition = condition.replace(&in_states(states), &format!("t.status = ${position}"));
+            format!(
+                "SELECT * FROM (SELECT t.id FROM tasks t WHERE {condition} \
+                 ORDER BY t.created_at DESC, t.id DESC LIMIT {depth}) newest_{position}"
+            )
+        })
+        .collect();
+    format!("tasks t WHERE t.id IN ({})", branches.join(" UNION ALL "))
+}
+
+/// The parameter of the first wanted state.
+const FIRST_STATUS: usize = 2;
+
+fn in_states(states: usize) -> String {
+    format!("t.status IN ({})", marks(FIRST_STATUS, states))
 }
 
 /// The named tasks of a board, in no particular order; those that are gone are left out.
@@ -65,8 +102,7 @@ fn condition(board: BoardId, filter: &TaskFilter) -> (String, Vec<Value>) {
     let mut condition = String::from("t.board_id = $1");
     let mut values = vec![id(board)];
     if !filter.statuses.is_empty() {
-        let states = marks(values.len() + 1, filter.statuses.len());
-        condition.push_str(&format!(" AND t.status IN ({states})"));
+        condition.push_str(&format!(" AND {}", in_states(filter.statuses.len())));
         values.extend(filter.statuses.iter().map(|status| status.as_str().into()));
     }
     if let Some(agent) = filter.assigned_agent_id {

@@ -4,8 +4,10 @@ pub mod dependencies;
 pub mod labels;
 mod list;
 mod relations;
+pub(crate) mod tally;
 
 pub use list::{list, view, views};
+pub use tally::is_right as counts_are_right;
 
 use mc_model::ids::{BoardId, TaskId};
 use mc_model::task::{Task, TaskStatus};
@@ -57,18 +59,20 @@ pub async fn on_board(db: &impl Conn, board: BoardId, task_id: TaskId) -> Result
 ///
 /// # Errors
 /// When the database fails.
-pub async fn insert(tx: &WriteTx, task: &Task) -> Result<()> {
+pub async fn insert(tx: &mut WriteTx, task: &Task) -> Result<()> {
+    tx.count(None, Some(task));
     let sql = "INSERT INTO tasks (id, board_id, title, description, status, priority, due_at, in_progress_at, \
                previous_in_progress_at, created_by_user_id, assigned_agent_id, auto_created, auto_reason, created_at, \
                updated_at) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15)";
     tx.link().run(sql, values(task)).await.map(drop)
 }
 
-/// Stores a changed task.
+/// Stores a task that was `before`.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn update(tx: &WriteTx, task: &Task) -> Result<()> {
+pub async fn update(tx: &mut WriteTx, before: &Task, task: &Task) -> Result<()> {
+    tx.count(Some(before), Some(task));
     let sql = "UPDATE tasks SET title = $3, description = $4, status = $5, priority = $6, due_at = $7, \
                in_progress_at = $8, previous_in_progress_at = $9, created_by_user_id = $10, assigned_agent_id = $11, \
                auto_created = $12, auto_reason = $13, created_at = $14, updated_at = $15 \
@@ -101,7 +105,7 @@ fn values(task: &Task) -> Vec<sea_orm::Value> {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn delete(tx: &WriteTx, board: BoardId, task: TaskId) -> Result<bool> {
+pub async fn delete(tx: &mut WriteTx, board: BoardId, task: TaskId) -> Result<bool> {
     const OTHER_LINK: &str =
         "FROM approval_task_links l WHERE l.approval_id = approvals.id AND l.task_id <> $1";
     let orphans = format!("DELETE FROM approvals WHERE task_id = $1 AND NOT EXISTS (SELECT 1 {OTHER_LINK})");
@@ -111,8 +115,11 @@ pub async fn delete(tx: &WriteTx, board: BoardId, task: TaskId) -> Result<bool> 
          WHERE task_id = $1"
     );
     tx.link().run(promote, vec![id(task)]).await?;
-    let sql = "DELETE FROM tasks WHERE id = $1 AND board_id = $2";
-    Ok(tx.link().run(sql, vec![id(task), id(board)]).await? > 0)
+    let sql = format!("DELETE FROM tasks AS t WHERE t.id = $1 AND t.board_id = $2 RETURNING {COLUMNS}");
+    let row = tx.link().row(sql, vec![id(task), id(board)]).await?;
+    let deleted = row.as_ref().map(self::task).transpose()?;
+    tx.count(deleted.as_ref(), None);
+    Ok(deleted.is_some())
 }
 
 /// Which approvals name the task.
