@@ -33,6 +33,7 @@ pub struct TestApp {
     store: Store,
     clock: ManualClock,
     settings: HttpSettings,
+    sign_in: SignIn,
     shutdown: CancellationToken,
     // Last, so that it is dropped after everything that is connected to it.
     database: Arc<TestDatabase>,
@@ -42,6 +43,18 @@ pub struct TestApp {
 pub struct TestAppBuilder {
     backend: Backend,
     settings: HttpSettings,
+    sign_in: SignIn,
+}
+
+/// How people sign in at each node, given the clock of the test.
+type SignIn = Arc<dyn Fn(&ManualClock) -> UserAuth + Send + Sync>;
+
+/// The people of [`crate::World`], each with a token.
+fn test_tokens(_: &ManualClock) -> UserAuth {
+    let people = TestTokens::default().with(world::OWNER_TOKEN, local::EXTERNAL_ID);
+    UserAuth::Test(
+        world::OTHERS.iter().fold(people, |people, name| people.with(&world::token_of(name), name)),
+    )
 }
 
 impl TestAppBuilder {
@@ -58,10 +71,17 @@ impl TestAppBuilder {
         self.http(|settings| settings.limits = Limits::default())
     }
 
+    /// Lets people sign in this way instead of with the tokens of [`crate::World`].
+    #[must_use]
+    pub fn sign_in(mut self, way: impl Fn(&ManualClock) -> UserAuth + Send + Sync + 'static) -> Self {
+        self.sign_in = Arc::new(way);
+        self
+    }
+
     /// Starts the application on a fresh database.
     pub async fn start(self) -> TestApp {
         let database = Arc::new(TestDatabase::new(self.backend).await);
-        TestApp::on(database, self.settings, ManualClock::default()).await
+        TestApp::on(database, self.settings, self.sign_in, ManualClock::default()).await
     }
 }
 
@@ -75,26 +95,31 @@ impl TestApp {
     #[must_use]
     pub fn builder(backend: Backend) -> TestAppBuilder {
         let limits = Limits { agent_auth: None, webhook_ingest: None };
-        TestAppBuilder { backend, settings: HttpSettings { limits, ..HttpSettings::default() } }
+        let settings = HttpSettings { limits, ..HttpSettings::default() };
+        TestAppBuilder { backend, settings, sign_in: Arc::new(test_tokens) }
     }
 
     /// A second server on the same database, with the same settings and clock and with counts of its own.
     pub async fn another_node(&self) -> Self {
-        Self::on(Arc::clone(&self.database), self.settings.clone(), self.clock.clone()).await
+        let (database, sign_in) = (Arc::clone(&self.database), Arc::clone(&self.sign_in));
+        Self::on(database, self.settings.clone(), sign_in, self.clock.clone()).await
     }
 
-    async fn on(database: Arc<TestDatabase>, settings: HttpSettings, clock: ManualClock) -> Self {
+    async fn on(
+        database: Arc<TestDatabase>,
+        settings: HttpSettings,
+        sign_in: SignIn,
+        clock: ManualClock,
+    ) -> Self {
         let options = StoreOptions { url: database.url().to_owned() };
         let store = Store::open(&options, Arc::new(clock.clone())).await.expect("the database opens");
-        let people = TestTokens::default().with(world::OWNER_TOKEN, local::EXTERNAL_ID);
-        let people =
-            world::OTHERS.iter().fold(people, |people, name| people.with(&world::token_of(name), name));
         let shutdown = CancellationToken::new();
-        let services = Services::start(store.clone(), UserAuth::Test(people), shutdown.clone());
+        let services = Services::start(store.clone(), sign_in(&clock), shutdown.clone());
+        services.prepare_sign_in().await.expect("the database takes what signing in needs");
         let limiter = Limiter::start(&settings.limiter).await.expect("the limiter starts");
         let state = AppState::new(services, limiter, &settings);
         let router = mc_api::app(state.clone(), &settings);
-        Self { router, state, store, clock, settings, shutdown, database }
+        Self { router, state, store, clock, settings, sign_in, shutdown, database }
     }
 
     /// The use cases, for what no operation offers.
