@@ -115,7 +115,9 @@ pub async fn delete(tx: &mut WriteTx, board: BoardId, task: TaskId) -> Result<bo
          WHERE task_id = $1"
     );
     tx.link().run(promote, vec![id(task)]).await?;
-    let sql = format!("DELETE FROM tasks AS t WHERE t.id = $1 AND t.board_id = $2 RETURNING {COLUMNS}");
+    // SQLite knows no alias in RETURNING.
+    let columns = COLUMNS.replace("t.", "");
+    let sql = format!("DELETE FROM tasks WHERE id = $1 AND board_id = $2 RETURNING {columns}");
     let row = tx.link().row(sql, vec![id(task), id(board)]).await?;
     let deleted = row.as_ref().map(self::task).transpose()?;
     tx.count(deleted.as_ref(), None);
