@@ -18,7 +18,9 @@ impl Services {
         let token = token.ok_or_else(Error::unauthenticated)?;
         let hash = hash_agent_token(token);
         let mut found = store::access::agent_by_token_hash(self.store.reader(), &hash).await?;
-        if found.is_none() && self.adopt_imported_hash(token, &hash).await? {
+        if found.is_none() {
+            self.adopt_imported_hash(token, &hash).await?;
+            // In any case: another request of the same agent may have replaced the hash in between.
             found = store::access::agent_by_token_hash(self.store.reader(), &hash).await?;
         }
         let (agent, organization_id) = found.ok_or_else(Error::unauthenticated)?;
@@ -31,19 +33,18 @@ impl Services {
 
     /// Tries the hashes of an imported database, which can only be verified one by one, off the async threads; the
     /// one that matches is replaced by ours. Without such rows this costs one empty index range.
-    async fn adopt_imported_hash(&self, token: &str, hash: &str) -> Result<bool> {
+    async fn adopt_imported_hash(&self, token: &str, hash: &str) -> Result<()> {
         let candidates = store::access::agents_with_imported_hash(self.store.reader()).await?;
         if candidates.is_empty() {
-            return Ok(false);
+            return Ok(());
         }
         let guess = token.to_owned();
         let verify = move || candidates.into_iter().find(|(_, stored)| matches_imported(&guess, stored));
         let verified = tokio::task::spawn_blocking(verify).await.map_err(Error::internal)?;
-        let Some((agent, imported)) = verified else { return Ok(false) };
+        let Some((agent, imported)) = verified else { return Ok(()) };
         self.store
             .write(None, None, async |tx| store::access::upgrade_token_hash(tx, agent, &imported, hash).await)
-            .await?;
-        Ok(true)
+            .await
     }
 
     async fn mark_seen(&self, session: &mut AgentSession) -> Result<()> {
