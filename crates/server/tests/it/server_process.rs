@@ -46,6 +46,16 @@ impl ServerProcess {
         Self { child, stderr, sign_in_line, port }
     }
 
+    /// Where it listens, without a slash at the end.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Ends the server as a power cut would: with SIGKILL, in the middle of whatever it does.
+    pub fn kill(self) {
+        drop(self);
+    }
+
     /// A connection.
     pub fn connect(&self) -> TcpStream {
         TcpStream::connect(("127.0.0.1", self.port)).expect("connected")

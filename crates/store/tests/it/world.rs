@@ -8,7 +8,7 @@ use mc_model::board::{Board, BoardRules};
 use mc_model::event::{Event, NewActivity, Scope, kind};
 use mc_model::ids::{BoardId, GatewayId, OrganizationId, UserId};
 use mc_model::organization::Organization;
-use mc_model::task::{NewTask, Task, TaskStatus};
+use mc_model::task::{NewTask, Task};
 use mc_model::user::User;
 use mc_model::{Clock, Result, Timestamp};
 use mc_store::gateways::NewGateway;
@@ -185,16 +185,7 @@ async fn add_gateway(store: &Store, organization: OrganizationId) -> GatewayId {
 
 /// A task in the inbox of `board`.
 pub fn new_task(board: BoardId, title: &str, now: Timestamp) -> Task {
-    let new = NewTask {
-        title: title.to_owned(),
-        description: None,
-        status: TaskStatus::Inbox,
-        priority: "medium".to_owned(),
-        due_at: None,
-        assigned_agent_id: None,
-        created_by_user_id: None,
-        ..NewTask::default()
-    };
+    let new = NewTask { title: title.to_owned(), ..NewTask::default() };
     new.into_task(board, None, now)
 }
 
