@@ -15,6 +15,7 @@ use serde_json::Value;
 use compare::{Operation, differences};
 
 const MISSING: &str = include_str!("contract_missing.txt");
+const ADDED: &str = include_str!("contract_added.txt");
 const DIRECTORY: &str = "CONTRACT_DIR";
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
@@ -49,7 +50,11 @@ fn contract() -> Option<Value> {
 }
 
 fn missing() -> Vec<&'static str> {
-    MISSING.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect()
+    entries(MISSING)
+}
+
+fn entries(list: &'static str) -> Vec<&'static str> {
+    list.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect()
 }
 
 #[tokio::test]
@@ -86,4 +91,23 @@ async fn nothing_that_is_built_stands_in_the_list_of_the_missing() {
     let own = operations(&ours);
     let built: Vec<_> = missing().into_iter().filter(|name| own.contains_key(*name)).collect();
     assert!(built.is_empty(), "remove these lines from contract_missing.txt: {built:#?}");
+}
+
+#[tokio::test]
+async fn what_the_contract_does_not_have_is_added_on_purpose() {
+    let Some(contract) = contract() else {
+        eprintln!("contract: left out, because the comparison needs ../shared (or {DIRECTORY})");
+        return;
+    };
+    let ours = our_document().await;
+    let (theirs, own, listed) = (operations(&contract), operations(&ours), entries(ADDED));
+    let unlisted: Vec<_> =
+        own.keys().filter(|name| !theirs.contains_key(*name) && !listed.contains(&name.as_str())).collect();
+    assert!(
+        unlisted.is_empty(),
+        "the contract has none of these; list them in contract_added.txt: {unlisted:#?}"
+    );
+    let idle: Vec<_> =
+        listed.iter().filter(|name| theirs.contains_key(**name) || !own.contains_key(**name)).collect();
+    assert!(idle.is_empty(), "contract_added.txt lists what is in the contract, or is not there: {idle:#?}");
 }

@@ -11,6 +11,7 @@ use mc_testkit::{Actor, Answer, Backend, TestApp, World, db_test};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
+use crate::contract::operations;
 use crate::recorded::recorded;
 
 const TOKENS: &str = "/api/v1/users/me/tokens";
@@ -145,6 +146,89 @@ async fn token_never_does_more_than_its_owner(backend: Backend) {
     // No token for a board that its owner does not reach.
     let wish = json!({"name": "x", "board_id": world.board.id});
     assert_eq!(app.post(&world.stranger, TOKENS, wish).await.status, StatusCode::FORBIDDEN);
+}
+
+#[db_test]
+async fn removed_member_loses_the_organization_with_every_token(backend: Backend) {
+    let app = TestApp::new(backend).await;
+    let world = app.world().await;
+    let board = tasks_of(world.board.id);
+    let made = make(&app, &world.writer, json!({"name": "x", "scope": "admin"})).await;
+    let bound = make(&app, &world.writer, json!({"name": "y", "board_id": world.board.id})).await;
+    for token in [&made, &bound] {
+        assert_eq!(app.get(&token.actor, &board).await.status, StatusCode::OK);
+    }
+    let member = format!("/api/v1/organizations/me/members/{}", world.writer.member.id);
+    app.delete(&world.owner, &member).await.ok();
+    for token in [&made, &bound] {
+        assert_eq!(app.get(&token.actor, &board).await.status, StatusCode::FORBIDDEN);
+        assert_eq!(app.get(&token.actor, ME).await.status, StatusCode::FORBIDDEN);
+    }
+    // Whoever signs in gets an organization again, and the token with its owner: still not the old one.
+    app.get(&world.writer, ME).await.ok();
+    assert_eq!(app.get(&made.actor, ME).await.status, StatusCode::OK);
+    assert_eq!(app.get(&made.actor, &board).await.status, StatusCode::FORBIDDEN);
+}
+
+#[db_test]
+async fn account_ends_by_an_admin_token_only_and_takes_its_tokens_along(backend: Backend) {
+    let app = TestApp::new(backend).await;
+    let world = app.world().await;
+    let writing = make(&app, &world.writer, json!({"name": "x", "scope": "write"})).await;
+    let admin = make(&app, &world.writer, json!({"name": "x", "scope": "admin"})).await;
+    assert_eq!(app.delete(&writing.actor, ME).await.status, StatusCode::FORBIDDEN);
+    app.delete(&admin.actor, ME).await.ok();
+    for token in [&writing, &admin] {
+        assert_eq!(app.get(&token.actor, ME).await.status, StatusCode::UNAUTHORIZED);
+    }
+}
+
+/// Every operation that a person may call, those of later days included, refuses a token whose scope is too small and
+/// one of another place, before it looks at anything else.
+#[db_test]
+async fn every_operation_asks_for_the_scope_that_the_document_names(backend: Backend) {
+    let app = TestApp::new(backend).await;
+    let world = app.world().await;
+    let reading = make(&app, &world.owner, json!({"name": "x", "scope": "read"})).await.actor;
+    let writing = make(&app, &world.owner, json!({"name": "x", "scope": "write"})).await.actor;
+    let wish = json!({"name": "x", "scope": "admin", "board_id": world.other_board.id});
+    let elsewhere = make(&app, &world.owner, wish).await.actor;
+    let document = app.openapi();
+    let mut seen = 0;
+    for (name, operation) in operations(&document) {
+        let Some(scope) = operation["x-token-scope"].as_str() else { continue };
+        let (method, path) = name.split_once(' ').expect("a method and a path");
+        let method: Method = method.parse().expect("a method");
+        let path = with_ids(path, &world);
+        let is_refused = async |actor: &Actor, reason: &str| {
+            let answer = app.call(actor, method.clone(), &path, None).await;
+            let detail = answer.json()["detail"].as_str().unwrap_or_default().to_owned();
+            assert!(answer.status == StatusCode::FORBIDDEN && detail.starts_with(reason), "{name}: {answer}");
+        };
+        assert!(["read", "write", "admin"].contains(&scope), "{name}: {scope}");
+        assert!(method.is_safe() || scope != "read", "{name} changes something");
+        if scope != "read" {
+            is_refused(&reading, "This needs a token with the scope").await;
+        }
+        if scope == "admin" {
+            is_refused(&writing, "This needs a token with the scope admin").await;
+        }
+        if name != format!("GET {ME}") {
+            is_refused(&elsewhere, "This token works on one board only").await;
+        }
+        seen += 1;
+    }
+    assert!(seen >= 20, "only {seen} operations name a scope");
+}
+
+/// The board of the world; any id for everything else.
+fn with_ids(path: &str, world: &World) -> String {
+    let filled = path.split('/').map(|part| match part {
+        "{board_id}" => world.board.id.to_string(),
+        other if other.starts_with('{') => world.task.id.to_string(),
+        other => other.to_owned(),
+    });
+    filled.collect::<Vec<_>>().join("/")
 }
 
 #[db_test]
