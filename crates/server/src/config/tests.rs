@@ -202,7 +202,8 @@ fn each_mode_needs_its_own_variables_and_no_others() {
     assert!(!shown.contains("sk key"), "{shown}");
     settings(&[], &[("AUTH_MODE", "clerk"), ("CLERK_SECRET_KEY", "sk_test")]);
 
-    let shown = refused(&[], &[("AUTH_MODE", "oidc"), ("OIDC_ADMIN_GROUP", "admins"), ("OIDC_AUDIENCE", " , ")]);
+    let shown =
+        refused(&[], &[("AUTH_MODE", "oidc"), ("OIDC_ADMIN_GROUP", "admins"), ("OIDC_AUDIENCE", " , ")]);
     assert!(shown.starts_with("3 settings stop the start:"), "{shown}");
     for part in ["OIDC_ISSUER is not set", "OIDC_AUDIENCE=\" , \" (from the environment) is blank"] {
         assert!(shown.contains(part), "{part} in {shown}");

@@ -162,11 +162,13 @@ mod tests {
             LOG_USE_UTC REQUEST_LOG_SLOW_MS REQUEST_LOG_INCLUDE_HEALTH OPENCLAW_GATEWAY_DEVICE_IDENTITY_PATH \
             FORWARDED_ALLOW_IPS HOST PORT DATA_DIR RATE_LIMIT_AGENT_AUTH RATE_LIMIT_WEBHOOK_INGEST \
             REQUEST_BODY_LIMIT_BYTES REQUEST_HEADER_TIMEOUT_SECONDS REQUEST_BODY_TIMEOUT_SECONDS \
-            SHUTDOWN_GRACE_SECONDS SECRET_KEY INVITE_EXPIRE_HOURS"
+            SHUTDOWN_GRACE_SECONDS SECRET_KEY INVITE_EXPIRE_HOURS CLERK_ISSUER CLERK_AUTHORIZED_PARTIES \
+            CLERK_AUDIENCE OIDC_ISSUER OIDC_AUDIENCE OIDC_LEEWAY OIDC_EMAIL_CLAIM OIDC_NAME_CLAIM \
+            OIDC_GROUPS_CLAIM OIDC_ADMIN_GROUP OIDC_ADMIN_ORGANIZATION"
             .split_whitespace()
         {
             assert!(all.iter().any(|variable| variable.name == name), "{name} is missing");
         }
-        assert_eq!(all.len(), 44, "a new variable belongs into this list too");
+        assert_eq!(all.len(), 55, "a new variable belongs into this list too");
     }
 }
