@@ -150,12 +150,12 @@ pub(crate) fn finish(collected: &utoipa::openapi::OpenApi) -> Value {
 }
 
 /// Undoes what the macros write around the schemas of fields: an inlined type with a description becomes one schema
-/// again, and integers have no width, as in the contract.
+/// again, and numbers have no width, as in the contract.
 fn tidy(schema: &mut Value) {
     match schema {
         Value::Object(members) => {
             members.values_mut().for_each(tidy);
-            if members.get("type").is_some_and(|kind| kind == "integer") {
+            if is_number(members.get("type")) {
                 members.shift_remove("format");
             }
             let parts = members.get("allOf").and_then(Value::as_array);
@@ -193,6 +193,11 @@ fn for_each_operation(document: &mut Value, mut edit: impl FnMut(&mut Map<String
     for operation in items.flat_map(Map::values_mut).filter_map(Value::as_object_mut) {
         edit(operation);
     }
+}
+
+fn is_number(kind: Option<&Value>) -> bool {
+    let is_one = |kind: &Value| kind == "integer" || kind == "number";
+    kind.is_some_and(|kind| is_one(kind) || kind.as_array().is_some_and(|kinds| kinds.iter().any(is_one)))
 }
 
 /// The macros keep extensions in no order; the document has one.

@@ -70,17 +70,24 @@ impl Cases<'_> {
 
     fn unreadable_bodies(&mut self) {
         let body = || json!(["body"]);
-        self.all.extend([
-            (self.create("{"), "a body that breaks off"),
-            (self.create("title=x"), "a body that is a form"),
-            (self.create("{'title': 'x'}"), "single quotes"),
-            (self.create(r#"{"title": "x"} x"#), "something after the body"),
-            (self.create(r#"{"title": NaN}"#), "NaN"),
-            (self.create(r#"{"due_at": -Infinity}"#), "infinity"),
-            (self.create(r#"{"title": "\ud800"}"#), "half of a surrogate pair"),
-            (self.create("{\"title\": \"a\nb\"}"), "a raw line feed in a text"),
-        ]
-        .map(|(request, name)| Case { name, request, status: 422, first: Some(("json_invalid", Value::Null)) }));
+        self.all.extend(
+            [
+                (self.create("{"), "a body that breaks off"),
+                (self.create("title=x"), "a body that is a form"),
+                (self.create("{'title': 'x'}"), "single quotes"),
+                (self.create(r#"{"title": "x"} x"#), "something after the body"),
+                (self.create(r#"{"title": NaN}"#), "NaN"),
+                (self.create(r#"{"due_at": -Infinity}"#), "infinity"),
+                (self.create(r#"{"title": "\ud800"}"#), "half of a surrogate pair"),
+                (self.create("{\"title\": \"a\nb\"}"), "a raw line feed in a text"),
+            ]
+            .map(|(request, name)| Case {
+                name,
+                request,
+                status: 422,
+                first: Some(("json_invalid", Value::Null)),
+            }),
+        );
         self.add("a body that is not UTF-8", 400, self.create(&b"{\"title\": \"\xff\"}"[..]));
         self.add("a body that is compressed", 400, self.create(&b"\x1f\x8b\x08\x00\x00\x00\x00\x00"[..]));
         self.add("lists nested too deep", 400, self.create("[".repeat(100_000)));
@@ -117,10 +124,20 @@ impl Cases<'_> {
             ("an object for a text", "string_type", "title", json!({"title": {}})),
             ("NUL in a text", "value_error", "title", json!({"title": "a\u{0}b"})),
             ("an unknown status", "literal_error", "status", json!({"title": "x", "status": "lost"})),
-            ("a bad id", "uuid_parsing", "assigned_agent_id", json!({"title": "x", "assigned_agent_id": "1"})),
+            (
+                "a bad id",
+                "uuid_parsing",
+                "assigned_agent_id",
+                json!({"title": "x", "assigned_agent_id": "1"}),
+            ),
             ("a number for an id", "uuid_type", "tag_ids", json!({"title": "x", "tag_ids": [1]})),
             ("an object for a list", "list_type", "tag_ids", json!({"title": "x", "tag_ids": {}})),
-            ("a text for a map", "dict_type", "custom_field_values", json!({"title": "x", "custom_field_values": ""})),
+            (
+                "a text for a map",
+                "dict_type",
+                "custom_field_values",
+                json!({"title": "x", "custom_field_values": ""}),
+            ),
             ("no moment", "datetime_from_date_parsing", "due_at", json!({"title": "x", "due_at": "soon"})),
         ] {
             let mut at = vec![json!("body"), json!(field)];
@@ -321,6 +338,7 @@ async fn head_is_answered_405_without_a_body(backend: Backend) {
     let world = app.world().await;
     let answer = app.send(request(&world.owner, Method::HEAD, "/api/v1/users/me", None)).await;
     assert_eq!((answer.status.as_u16(), answer.body.len()), (405, 0));
-    assert_eq!(answer.header("allow"), Some("GET, PATCH"));
+    let allow = answer.header("allow").expect("a 405 says what is allowed");
+    assert!(allow.starts_with("GET, PATCH") && !allow.contains("HEAD"), "{allow}");
     assert!(answer.header("x-request-id").is_some());
 }

@@ -63,8 +63,7 @@ impl<'a> Reduction<'a> {
         }
         self.inside.push(name);
         let target = &self.document["components"]["schemas"][name];
-        let reduced =
-            if target.is_null() { json!({"missing component": name}) } else { self.reduce(target) };
+        let reduced = if target.is_null() { json!({"missing component": name}) } else { self.reduce(target) };
         self.inside.pop();
         reduced
     }
