@@ -34,7 +34,8 @@ fn grant(board: impl serde::Serialize, can_read: bool, can_write: bool) -> Value
 /// What of a grant does not depend on the moment.
 fn grants(member: &Value) -> Vec<Value> {
     let entries = member["board_access"].as_array().expect("a list");
-    let grant = |entry: &Value| grant(&entry["board_id"], entry["can_read"] == true, entry["can_write"] == true);
+    let grant =
+        |entry: &Value| grant(&entry["board_id"], entry["can_read"] == true, entry["can_write"] == true);
     entries.iter().map(grant).collect()
 }
 
@@ -49,7 +50,9 @@ async fn owners(app: &TestApp, world: &World) -> usize {
 async fn members_are_listed_by_address_with_their_boards(backend: Backend) {
     let app = TestApp::new(backend).await;
     let world = app.world().await;
-    for (name, email, shown) in [("ann", None, "Zoe"), ("ben", None, "Abe"), ("cleo", Some("B@x.com"), "Cleo")] {
+    for (name, email, shown) in
+        [("ann", None, "Zoe"), ("ben", None, "Abe"), ("cleo", Some("B@x.com"), "Cleo")]
+    {
         let person = app.add_person(&world.organization, name, Role::Member, NONE).await;
         let user = mc_model::user::User {
             email: email.map(str::to_owned),
@@ -83,8 +86,11 @@ async fn admins_read_any_member_and_others_themselves(backend: Backend) {
     let own = app.get(&world.reader, &path(world.reader.member.id)).await.ok();
     assert_eq!(own, app.get(&world.reader, "/api/v1/organizations/me/member").await.ok());
     assert_eq!(app.get(&world.admin, &path(world.reader.member.id)).await.ok(), own);
-    assert_eq!(own["user"], json!({"id": world.reader.user.id, "email": "reader@example.com", "name": "reader",
-        "preferred_name": null}));
+    assert_eq!(
+        own["user"],
+        json!({"id": world.reader.user.id, "email": "reader@example.com", "name": "reader",
+        "preferred_name": null})
+    );
     for (actor, member, status) in [
         (&world.reader, world.writer.member.id, StatusCode::FORBIDDEN),
         (&world.reader, world.stranger.member.id, StatusCode::NOT_FOUND),
@@ -294,7 +300,10 @@ async fn who_is_removed_goes_on_in_the_oldest_other_organization(backend: Backen
 }
 
 /// Sends all requests at once and gives their statuses.
-async fn at_once(app: &Arc<TestApp>, requests: Vec<(Actor, Method, String, Option<Value>)>) -> Vec<StatusCode> {
+async fn at_once(
+    app: &Arc<TestApp>,
+    requests: Vec<(Actor, Method, String, Option<Value>)>,
+) -> Vec<StatusCode> {
     let mut running = JoinSet::new();
     for (actor, method, path, body) in requests {
         let app = Arc::clone(app);

@@ -63,7 +63,9 @@ async fn a_name_is_needed_and_taken_once_whatever_its_case(backend: Backend) {
     let blank = create(&app, &world.reader, "   ").await;
     assert_eq!(blank.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(blank.json()["detail"].is_string(), "{blank}");
-    for body in [json!({}), json!({"name": null}), json!({"name": "a\u{0}b"}), json!({"name": "x".repeat(201)})] {
+    for body in
+        [json!({}), json!({"name": null}), json!({"name": "a\u{0}b"}), json!({"name": "x".repeat(201)})]
+    {
         let refused = app.post(&world.reader, ORGANIZATIONS, body).await;
         assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{refused}");
         assert!(refused.json()["detail"].is_array(), "{refused}");
@@ -113,7 +115,11 @@ async fn people_choose_among_their_own_organizations_only(backend: Backend) {
         assert_eq!(chosen["name"], json!("Acme"));
     }
     assert_eq!(names(&app, &world.reader).await, ["Acme*", "globex"]);
-    assert_eq!(recorded(&app, "organization.member.activated").await.len(), 1, "a choice that changes nothing is none");
+    assert_eq!(
+        recorded(&app, "organization.member.activated").await.len(),
+        1,
+        "a choice that changes nothing is none"
+    );
 
     let foreign = json!({"organization_id": world.foreign_board.organization_id});
     let unknown = json!({"organization_id": "00000000-0000-7000-8000-000000000000"});
