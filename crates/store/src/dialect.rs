@@ -2,6 +2,7 @@
 //!
 //! All other SQL in this crate is portable text with `$n` placeholders, which both drivers understand.
 
+use sea_orm::prelude::{ChronoDate as NaiveDate, ChronoDateTime as NaiveDateTime};
 use sea_orm::sqlx::error::DatabaseError;
 use sea_orm::{DbErr, RuntimeErr};
 
@@ -58,6 +59,15 @@ impl Dialect {
         match self {
             Self::Sqlite => None,
             Self::Postgres => Some("SELECT pg_advisory_xact_lock(hashtextextended($1, 0)) IS NULL"),
+        }
+    }
+
+    /// Makes PostgreSQL compare, sort and fold a text as SQLite does: byte by byte, knowing the case of ASCII letters
+    /// only, whatever the locale of the database.
+    pub(crate) fn byte_wise(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => " COLLATE \"C\"",
         }
     }
 
@@ -126,5 +136,73 @@ fn database_error(error: &DbErr) -> Option<&dyn DatabaseError> {
             error.as_database_error()
         }
         _ => None,
+    }
+}
+
+/// Reads `2026-01-02 03:04:05` with up to nine digits of a fraction, the form in which SQLite's moments are stored.
+/// The driver tries one format description after another instead, which takes a tenth of the time of a list.
+pub(crate) fn stored_moment(text: &str) -> Option<NaiveDateTime> {
+    let bytes = text.as_bytes();
+    let number = |from: usize, to: usize| {
+        bytes
+            .get(from..to)?
+            .iter()
+            .try_fold(0_u32, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + u32::from(byte - b'0')))
+    };
+    let at = |index: usize| bytes.get(index).copied();
+    let marks = [at(4), at(7), at(10), at(13), at(16)];
+    if marks != [Some(b'-'), Some(b'-'), Some(b' '), Some(b':'), Some(b':')] {
+        return None;
+    }
+    let nanos = match bytes.len() {
+        19 => 0,
+        length @ 21..=29 if at(19) == Some(b'.') => {
+            number(20, length)?.checked_mul(10_u32.pow(29 - u32::try_from(length).ok()?))?
+        }
+        _ => return None,
+    };
+    let year = i32::try_from(number(0, 4)?).ok()?;
+    let date = NaiveDate::from_ymd_opt(year, number(5, 7)?, number(8, 10)?)?;
+    date.and_hms_nano_opt(number(11, 13)?, number(14, 16)?, number(17, 19)?, nanos)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stored_moments_read_as_the_driver_reads_them() {
+        for text in [
+            "2026-01-02 03:04:05",
+            "2026-01-02 03:04:05.1",
+            "2026-01-02 03:04:05.123",
+            "2026-01-02 03:04:05.123456",
+            "2026-01-02 03:04:05.000006",
+            "2024-02-29 23:59:59.999999999",
+            "0001-01-01 00:00:00",
+        ] {
+            let expected = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f").ok();
+            assert!(expected.is_some(), "{text}");
+            assert_eq!(stored_moment(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn other_texts_are_left_to_the_driver() {
+        for text in [
+            "",
+            "2026-01-02",
+            "2026-01-02T03:04:05",
+            "2026-01-02 03:04:05.",
+            "2026-01-02 03:04:05Z",
+            "2026-01-02 03:04:05+01:00",
+            "2026-01-02 03:04:05.1234567890",
+            "2026-02-29 00:00:00",
+            "2026-01-02 24:00:00",
+            "2026-01-0\u{e9} 3:04:05",
+            "+026-01-02 03:04:05",
+        ] {
+            assert_eq!(stored_moment(text), None, "{text}");
+        }
     }
 }

@@ -67,7 +67,7 @@ impl Link<'_> {
             Target::Pool(pool) => pool.query_all_raw(statement).await,
             Target::Transaction(transaction) => transaction.query_all_raw(statement).await,
         };
-        Ok(rows.map_err(failure)?.into_iter().map(Row).collect())
+        Ok(rows.map_err(failure)?.into_iter().map(|row| Row(row, self.dialect)).collect())
     }
 
     pub(crate) async fn row(&self, sql: impl Into<String>, values: Vec<Value>) -> Result<Option<Row>> {
@@ -76,7 +76,7 @@ impl Link<'_> {
             Target::Pool(pool) => pool.query_one_raw(statement).await,
             Target::Transaction(transaction) => transaction.query_one_raw(statement).await,
         };
-        Ok(row.map_err(failure)?.map(Row))
+        Ok(row.map_err(failure)?.map(|row| Row(row, self.dialect)))
     }
 
     /// Runs a statement and says how many rows it touched.
@@ -128,7 +128,7 @@ pub(crate) fn is_transient(error: &Error) -> bool {
 }
 
 /// One row of a result.
-pub(crate) struct Row(QueryResult);
+pub(crate) struct Row(QueryResult, Dialect);
 
 impl Row {
     /// The column at `index`, from 0.
@@ -148,11 +148,17 @@ impl Row {
 
     /// A moment.
     pub(crate) fn time(&self, index: usize) -> Result<Timestamp> {
-        self.get(index).map(Timestamp::from_naive)
+        self.opt_time(index)?.ok_or_else(|| Error::internal("a moment is missing"))
     }
 
     /// A moment that may be null.
     pub(crate) fn opt_time(&self, index: usize) -> Result<Option<Timestamp>> {
+        if self.1 == Dialect::Sqlite {
+            let Some(text) = self.get::<Option<String>>(index)? else { return Ok(None) };
+            if let Some(moment) = dialect::stored_moment(&text) {
+                return Ok(Some(Timestamp::from_naive(moment)));
+            }
+        }
         Ok(self.get::<Option<_>>(index)?.map(Timestamp::from_naive))
     }
 
