@@ -11,21 +11,25 @@ use serde_json::{Map, Value};
 use crate::sql::{Conn, Row, id, json, marks, time, tuples};
 use crate::tx::WriteTx;
 
-/// Those of `tags` that are tags of the organization.
+/// Those of `tags` that are tags of the organization; they cannot be deleted before this transaction ends.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn known_tags(
-    db: &impl Conn,
+    tx: &WriteTx,
     organization: OrganizationId,
     tags: &[TagId],
 ) -> Result<HashSet<TagId>> {
     if tags.is_empty() {
         return Ok(HashSet::new());
     }
-    let sql = format!("SELECT id FROM tags WHERE organization_id = $1 AND id IN ({})", marks(2, tags.len()));
+    let sql = format!(
+        "SELECT id FROM tags WHERE organization_id = $1 AND id IN ({}){}",
+        marks(2, tags.len()),
+        tx.link().dialect.keep_rows()
+    );
     let values = std::iter::once(id(organization)).chain(tags.iter().map(|tag| id(*tag))).collect();
-    db.link().rows(sql, values).await?.iter().map(|row| row.id(0)).collect()
+    tx.link().rows(sql, values).await?.iter().map(|row| row.id(0)).collect()
 }
 
 /// Replaces the tags of a task by `tags`, in this order.
