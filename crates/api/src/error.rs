@@ -138,7 +138,10 @@ impl IntoResponse for ApiError {
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        let waits = matches!(self.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
+        let waits = matches!(
+            self.status,
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE | StatusCode::CONFLICT
+        );
         if let (true, Some(span)) = (waits, self.error.retry_hint()) {
             headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(span)));
         }
@@ -285,7 +288,8 @@ mod tests {
         for (make, expected) in [
             ((|| wait(ErrorKind::RateLimited, 1_001)) as fn() -> Error, Some("2")),
             (|| wait(ErrorKind::Unavailable, 3_000), Some("3")),
-            (|| wait(ErrorKind::Conflict, 3_000), None),
+            (|| wait(ErrorKind::Conflict, 1_000), Some("1")),
+            (|| wait(ErrorKind::NotFound, 3_000), None),
             (|| Error::new(ErrorKind::RateLimited), None),
         ] {
             let (response, _) = answer(make, None).await;

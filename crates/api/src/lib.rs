@@ -5,10 +5,12 @@
 
 pub mod access;
 pub mod client_ip;
+mod conditional;
 pub mod decode;
 pub mod documentation;
 pub mod error;
 mod guidance;
+mod idempotency;
 pub mod limit;
 pub mod middleware;
 mod openapi;

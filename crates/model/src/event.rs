@@ -65,6 +65,8 @@ pub mod kind {
     pub const INVITE_REVOKED: &str = "organization.invite.revoked";
     /// A person changed the own profile.
     pub const USER_PROFILE_CHANGED: &str = "user.profile_changed";
+    /// An account ended that is no member, but is named by tasks. Only in the event log.
+    pub const USER_DELETED: &str = "user.deleted";
     /// A person signed in with a subject of an issuer that the account was not linked to before.
     pub const USER_IDENTITY_LINKED: &str = "user.identity_linked";
 }

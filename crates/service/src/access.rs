@@ -238,6 +238,14 @@ impl BoardReader {
     }
 }
 
+impl TaskReader {
+    /// The board that the task is on, which the caller may read.
+    #[must_use]
+    pub fn on(&self) -> &BoardReader {
+        &self.on
+    }
+}
+
 impl BoardWriter {
     /// The board.
     #[must_use]

@@ -11,6 +11,7 @@ use mc_store::{self as store, WriteTx};
 use serde_json::{Map, Value};
 
 use crate::access::{Actor, BoardReader, BoardWriter};
+use crate::idempotency::{Once, Outcome};
 use crate::{RequestContext, Services, notices};
 
 /// An approval to be asked for.
@@ -53,26 +54,30 @@ impl Services {
     /// Asks for an approval. An agent's is always pending and its own: nobody approves for themselves.
     ///
     /// # Errors
-    /// 404 for tasks that are not on the board or an unknown agent; 409 with the approvals that hold a task already.
+    /// 404 for tasks that are not on the board or an unknown agent; 409 with the approvals that hold a task already;
+    /// 409 and 422 as [`crate::idempotency`] says.
     pub async fn create_approval(
         &self,
         context: &RequestContext,
         on: &BoardWriter,
         new: NewApproval,
-    ) -> Result<ApprovalView> {
+        once: Option<&Once<ApprovalView>>,
+    ) -> Result<Outcome<ApprovalView>> {
         let (board, actor) = (&on.0.board, &on.0.actor);
-        self.store
-            .write(Scope::Board(board.id), context.id(), async |tx| {
-                let approval = approval(tx, board, actor, new).await?;
-                check_tasks(tx, board, &approval.task_ids).await?;
-                if approval.status == ApprovalStatus::Pending {
-                    check_conflicts(tx, &approval, None).await?;
-                }
-                store::approvals::insert(tx, &approval).await?;
-                tx.approval_event(kind::APPROVAL_CREATED, approval.id);
-                stored(tx, &approval).await
-            })
-            .await
+        let work = async |tx: &mut WriteTx| {
+            let approval = approval(tx, board, actor, new).await?;
+            check_tasks(tx, board, &approval.task_ids).await?;
+            if approval.status == ApprovalStatus::Pending {
+                check_conflicts(tx, &approval, None).await?;
+            }
+            store::approvals::insert(tx, &approval).await?;
+            tx.approval_event(kind::APPROVAL_CREATED, approval.id);
+            stored(tx, &approval).await
+        };
+        match once {
+            Some(once) => self.write_once(context, board.id, actor, once, work).await,
+            None => self.store.write(Scope::Board(board.id), context.id(), work).await.map(Outcome::Done),
+        }
     }
 
     /// Decides an approval, or reopens it. Without a status nothing changes. The lead of the board is told of a new

@@ -15,6 +15,7 @@ mod changed_fields;
 pub mod custom_fields;
 pub mod demo;
 pub mod events;
+pub mod idempotency;
 pub mod jobs;
 pub mod notices;
 pub mod organizations;
@@ -23,6 +24,7 @@ pub mod tags;
 pub mod tasks;
 pub mod tokens;
 pub mod users;
+pub mod versions;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,6 +37,7 @@ use tokio_util::task::TaskTracker;
 use access_cache::AccessCache;
 use auth::UserAuth;
 use events::Hub;
+use idempotency::InFlight;
 use organizations::InvitePolicy;
 use streams::{ApprovalEvent, BoardFeeds, TaskEvent};
 
@@ -49,6 +52,7 @@ pub struct Services {
     pub(crate) approval_feeds: BoardFeeds<ApprovalEvent>,
     denials: Arc<audit::DenialLog>,
     invites: Arc<InvitePolicy>,
+    pub(crate) in_flight: InFlight,
     shutdown: CancellationToken,
     tracker: TaskTracker,
 }
@@ -75,6 +79,7 @@ impl Services {
             approval_feeds,
             denials,
             invites,
+            in_flight: InFlight::default(),
             shutdown,
             tracker,
         };

@@ -9,7 +9,7 @@ use mc_model::ids::{ApprovalId, BoardId, TaskId};
 use mc_model::{Result, Timestamp};
 use uuid::Uuid;
 
-use crate::sql::{Conn, Row, time};
+use crate::sql::{Conn, Row, id, time};
 use crate::tx::APPROVAL;
 
 /// The sequence number of the newest event of the scope; 0 before the first.
@@ -23,6 +23,16 @@ pub async fn head(db: &impl Conn, scope: Scope) -> Result<Option<i64>> {
     };
     let sql = format!("SELECT event_seq FROM {table} WHERE id = $1");
     db.link().row(sql, vec![scope.id().into()]).await?.map(|row| row.get(0)).transpose()
+}
+
+/// The sequence numbers of the newest events of a board and of its organization, read as of one moment.
+///
+/// # Errors
+/// When the database fails; none when there is no such board.
+pub async fn heads(db: &impl Conn, board: BoardId) -> Result<Option<(i64, i64)>> {
+    let sql = "SELECT b.event_seq, o.event_seq FROM boards b JOIN organizations o ON o.id = b.organization_id \
+               WHERE b.id = $1";
+    db.link().row(sql, vec![id(board)]).await?.map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()
 }
 
 /// The sequence number after which the events since `since` follow.

@@ -136,6 +136,16 @@ pub async fn lock_to_delete(tx: &WriteTx, user: UserId) -> Result<bool> {
     Ok(tx.link().row(sql, vec![id(user)]).await?.is_some())
 }
 
+/// The organizations on whose boards the account is shown as the creator of a task, a member there or not.
+///
+/// # Errors
+/// When the database fails.
+pub async fn organizations_with_tasks_of(db: &impl Conn, user: UserId) -> Result<Vec<OrganizationId>> {
+    let sql = "SELECT DISTINCT b.organization_id FROM tasks t JOIN boards b ON b.id = t.board_id \
+               WHERE t.created_by_user_id = $1";
+    db.link().rows(sql, vec![id(user)]).await?.iter().map(|row| row.id(0)).collect()
+}
+
 /// Removes the account with all that belongs to it alone: its memberships, tokens and remembered answers. Where it is
 /// mentioned (tasks, invites, activities) the mention is forgotten.
 ///

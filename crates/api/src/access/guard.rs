@@ -95,6 +95,18 @@ pub fn guard<A: Access>(
     (schemas, paths, router)
 }
 
+/// Adds to the description of the operations of `routes` what something around or in their handlers does.
+pub(crate) fn described(
+    routes: UtoipaMethodRouter<AppState>,
+    edit: impl Fn(&mut Operation),
+) -> UtoipaMethodRouter<AppState> {
+    let (schemas, mut paths, router) = routes;
+    for item in paths.paths.values_mut() {
+        operations(item).for_each(|(_, operation)| edit(operation));
+    }
+    (schemas, paths, router)
+}
+
 /// Operations that anybody may call.
 pub fn public(routes: UtoipaMethodRouter<AppState>) -> UtoipaMethodRouter<AppState> {
     const NOBODY: AccessDoc = AccessDoc {

@@ -11,12 +11,11 @@ mod labels;
 mod organization_grants;
 
 pub use grants::{
-    AgentOnBoard, AgentTaskOwner, AgentTaskReader, AgentTaskWriter, AgentWritesBoard, CurrentAgent, CurrentUser, LeadOnBoard,
-    OrgMember, OwnAccount, OwnProfile, OwnToken, ReadBoard, ReadTask, UserDecidesApproval, UserTaskOwner,
-    UserWritesBoard, WriteBoard,
-    WriteTask,
+    AgentOnBoard, AgentTaskOwner, AgentTaskReader, AgentTaskWriter, AgentWritesBoard, CurrentAgent,
+    CurrentUser, LeadOnBoard, OrgMember, OwnAccount, OwnProfile, OwnToken, ReadBoard, ReadTask,
+    UserDecidesApproval, UserTaskOwner, UserWritesBoard, WriteBoard, WriteTask,
 };
-pub(crate) use guard::BROUGHT;
-pub use organization_grants::{ManageInvite, ManageMember, OrgAdministrator, OrgProprietor, ReadMember};
+pub(crate) use guard::{BROUGHT, described};
 pub use guard::{Access, AccessDoc, Granted, PathParameter, guard, operation_id, public};
 pub use labels::{AdminOfCustomField, AdminOfTag, MemberOnTag};
+pub use organization_grants::{ManageInvite, ManageMember, OrgAdministrator, OrgProprietor, ReadMember};

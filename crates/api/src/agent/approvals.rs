@@ -2,23 +2,24 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::access::{AgentOnBoard, AgentWritesBoard, Granted, guard};
 use crate::approvals::wire::{ApprovalCreate, ApprovalPage, ApprovalQuery, ApprovalRead};
-use crate::decode::{Body, Query};
+use crate::conditional::conditional;
+use crate::decode::Query;
+use crate::error::ApiError;
+use crate::idempotency::{self, Keyed, idempotent};
 use crate::page::Paging;
 use crate::state::AppState;
 use crate::wire::{Answer, Context};
 
 pub(super) fn routes(state: &AppState) -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(guard::<AgentOnBoard>(routes!(list_approvals), state)).routes(guard::<
-        AgentWritesBoard,
-    >(
-        routes!(create_approval),
-        state,
-    ))
+    OpenApiRouter::new()
+        .routes(guard::<AgentOnBoard>(conditional::<AgentOnBoard>(routes!(list_approvals), state), state))
+        .routes(guard::<AgentWritesBoard>(idempotent(routes!(create_approval)), state))
 }
 
 /// List the approvals of a board
@@ -50,8 +51,9 @@ async fn create_approval(
     State(state): State<AppState>,
     Granted(AgentWritesBoard(on)): Granted<AgentWritesBoard>,
     Context(context): Context,
-    Body(create): Body<ApprovalCreate>,
-) -> Answer<ApprovalRead> {
-    let approval = state.services.create_approval(&context, &on, create.into()).await?;
-    Ok(Json(approval.into()))
+    keyed: Keyed<ApprovalCreate>,
+) -> Result<Response, ApiError> {
+    let once = keyed.once::<_, ApprovalRead>();
+    let made = state.services.create_approval(&context, &on, keyed.body.into(), once.as_ref()).await?;
+    Ok(idempotency::answer::<_, ApprovalRead>(made))
 }

@@ -6,12 +6,14 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::access::{AgentOnBoard, Granted, guard};
+use crate::conditional::conditional;
 use crate::state::AppState;
 use crate::tasks::wire::TagRefRead;
 use crate::wire::Answer;
 
 pub(super) fn routes(state: &AppState) -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(guard::<AgentOnBoard>(routes!(list_tags), state))
+    OpenApiRouter::new()
+        .routes(guard::<AgentOnBoard>(conditional::<AgentOnBoard>(routes!(list_tags), state), state))
 }
 
 /// List the tags that tasks may have

@@ -2,13 +2,17 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::access::{
     AgentOnBoard, AgentTaskOwner, AgentTaskReader, AgentTaskWriter, Granted, LeadOnBoard, guard,
 };
+use crate::conditional::{IfMatch, after_change, conditional, preconditioned};
 use crate::decode::{Body, Query};
+use crate::error::ApiError;
+use crate::idempotency::{self, Keyed, idempotent};
 use crate::openapi::LLMErrorResponse;
 use crate::page::Paging;
 use crate::state::AppState;
@@ -20,17 +24,21 @@ use crate::wire::{Answer, Context, OkResponse};
 
 pub(super) fn routes(state: &AppState) -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
-        .routes(guard::<AgentOnBoard>(routes!(list_tasks), state))
-        .routes(guard::<LeadOnBoard>(routes!(agent_lead_create_task), state))
-        .routes(guard::<AgentTaskWriter>(routes!(update_task), state))
+        .routes(guard::<AgentOnBoard>(conditional::<AgentOnBoard>(routes!(list_tasks), state), state))
+        .routes(guard::<LeadOnBoard>(idempotent(routes!(agent_lead_create_task)), state))
+        .routes(guard::<AgentTaskWriter>(preconditioned(routes!(update_task)), state))
         .routes(guard::<AgentTaskOwner>(routes!(delete_task), state))
-        .routes(guard::<AgentTaskReader>(routes!(list_task_comments), state))
-        .routes(guard::<AgentTaskWriter>(routes!(create_task_comment), state))
+        .routes(guard::<AgentTaskReader>(
+            conditional::<AgentTaskReader>(routes!(list_task_comments), state),
+            state,
+        ))
+        .routes(guard::<AgentTaskWriter>(idempotent(routes!(create_task_comment)), state))
 }
 
 /// List the tasks of a board
 ///
-/// Newest first. `status=inbox&unassigned=true` finds free work.
+/// Newest first, unless `sort` and `order` say otherwise. `status=inbox&unassigned=true` finds free work, `q` searches
+/// titles and descriptions.
 #[utoipa::path(
     get, path = "/api/v1/agent/boards/{board_id}/tasks", tags = ["agent", "agent-lead", "agent-worker"],
     params(TaskQuery, Paging),
@@ -62,10 +70,11 @@ async fn agent_lead_create_task(
     State(state): State<AppState>,
     Granted(LeadOnBoard(on)): Granted<LeadOnBoard>,
     Context(context): Context,
-    Body(create): Body<TaskCreate>,
-) -> Answer<TaskRead> {
-    let task = state.services.delegate_task(&context, &on, create.into()).await?;
-    Ok(Json(task.into()))
+    keyed: Keyed<TaskCreate>,
+) -> Result<Response, ApiError> {
+    let once = keyed.once::<_, TaskRead>();
+    let made = state.services.delegate_task(&context, &on, keyed.body.into(), once.as_ref()).await?;
+    Ok(idempotency::answer::<_, TaskRead>(made))
 }
 
 /// Change a task
@@ -80,10 +89,11 @@ async fn update_task(
     State(state): State<AppState>,
     Granted(AgentTaskWriter(task)): Granted<AgentTaskWriter>,
     Context(context): Context,
+    IfMatch(expected): IfMatch,
     Body(update): Body<TaskUpdate>,
-) -> Answer<TaskRead> {
-    let task = state.services.update_task(&context, &task, &update.into()).await?;
-    Ok(Json(task.into()))
+) -> Response {
+    let changed = state.services.update_task(&context, &task, &update.into(), expected.as_ref()).await;
+    after_change(changed)
 }
 
 /// Delete a task
@@ -132,8 +142,9 @@ async fn create_task_comment(
     State(state): State<AppState>,
     Granted(AgentTaskWriter(task)): Granted<AgentTaskWriter>,
     Context(context): Context,
-    Body(create): Body<TaskCommentCreate>,
-) -> Answer<TaskCommentRead> {
-    let comment = state.services.comment_on_task(&context, &task, &create.message.0).await?;
-    Ok(Json(comment.into()))
+    keyed: Keyed<TaskCommentCreate>,
+) -> Result<Response, ApiError> {
+    let (once, message) = (keyed.once::<_, TaskCommentRead>(), &keyed.body.message.0);
+    let made = state.services.comment_on_task(&context, &task, message, once.as_ref()).await?;
+    Ok(idempotency::answer::<_, TaskCommentRead>(made))
 }

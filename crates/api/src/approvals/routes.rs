@@ -2,13 +2,17 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::stream;
 use super::wire::{ApprovalCreate, ApprovalPage, ApprovalQuery, ApprovalRead, ApprovalUpdate};
 use crate::access::{Granted, ReadBoard, UserDecidesApproval, WriteBoard, guard};
+use crate::conditional::conditional;
 use crate::decode::{Body, Query};
+use crate::error::ApiError;
+use crate::idempotency::{self, Keyed, idempotent};
 use crate::page::Paging;
 use crate::state::AppState;
 use crate::wire::{Answer, Context};
@@ -16,8 +20,8 @@ use crate::wire::{Answer, Context};
 pub(crate) fn routes(state: &AppState) -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(guard::<ReadBoard>(routes!(stream::stream_approvals), state))
-        .routes(guard::<ReadBoard>(routes!(list_approvals), state))
-        .routes(guard::<WriteBoard>(routes!(create_approval), state))
+        .routes(guard::<ReadBoard>(conditional::<ReadBoard>(routes!(list_approvals), state), state))
+        .routes(guard::<WriteBoard>(idempotent(routes!(create_approval)), state))
         .routes(guard::<UserDecidesApproval>(routes!(update_approval), state))
 }
 
@@ -48,10 +52,11 @@ async fn create_approval(
     State(state): State<AppState>,
     Granted(WriteBoard(board)): Granted<WriteBoard>,
     Context(context): Context,
-    Body(create): Body<ApprovalCreate>,
-) -> Answer<ApprovalRead> {
-    let approval = state.services.create_approval(&context, &board, create.into()).await?;
-    Ok(Json(approval.into()))
+    keyed: Keyed<ApprovalCreate>,
+) -> Result<Response, ApiError> {
+    let once = keyed.once::<_, ApprovalRead>();
+    let made = state.services.create_approval(&context, &board, keyed.body.into(), once.as_ref()).await?;
+    Ok(idempotency::answer::<_, ApprovalRead>(made))
 }
 
 /// Decide an approval

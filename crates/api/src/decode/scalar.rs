@@ -176,6 +176,8 @@ choice!(
     mc_model::approval::ApprovalStatus,
     mc_model::custom_field::FieldType,
     mc_model::custom_field::Visibility,
+    mc_model::task::SortDirection,
+    mc_model::task::TaskSort,
     mc_model::task::TaskStatus,
     mc_model::token::TokenScope,
 );

@@ -2,6 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use mc_service::versions::Version;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -11,7 +13,10 @@ use super::wire::{
     TaskRead, TaskUpdate,
 };
 use crate::access::{Granted, ReadBoard, ReadTask, UserTaskOwner, UserWritesBoard, WriteTask, guard};
+use crate::conditional::{IfMatch, Seen, after_change, conditional, preconditioned, versioned};
 use crate::decode::{Body, Query};
+use crate::error::ApiError;
+use crate::idempotency::{self, Keyed, idempotent};
 use crate::page::Paging;
 use crate::state::AppState;
 use crate::wire::{Answer, Context, OkResponse};
@@ -19,17 +24,18 @@ use crate::wire::{Answer, Context, OkResponse};
 pub(crate) fn routes(state: &AppState) -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(guard::<ReadBoard>(routes!(stream::stream_tasks), state))
-        .routes(guard::<ReadBoard>(routes!(list_tasks), state))
-        .routes(guard::<UserWritesBoard>(routes!(create_task), state))
-        .routes(guard::<WriteTask>(routes!(update_task), state))
+        .routes(guard::<ReadBoard>(conditional::<ReadBoard>(routes!(list_tasks), state), state))
+        .routes(guard::<UserWritesBoard>(idempotent(routes!(create_task)), state))
+        .routes(guard::<ReadTask>(versioned(routes!(get_task)), state))
+        .routes(guard::<WriteTask>(preconditioned(routes!(update_task)), state))
         .routes(guard::<UserTaskOwner>(routes!(delete_task), state))
-        .routes(guard::<ReadTask>(routes!(list_task_comments), state))
-        .routes(guard::<WriteTask>(routes!(create_task_comment), state))
+        .routes(guard::<ReadTask>(conditional::<ReadTask>(routes!(list_task_comments), state), state))
+        .routes(guard::<WriteTask>(idempotent(routes!(create_task_comment)), state))
 }
 
 /// List the tasks of a board
 ///
-/// Newest first.
+/// Newest first, unless `sort` and `order` say otherwise. `q` searches titles and descriptions.
 #[utoipa::path(
     get, path = "/api/v1/boards/{board_id}/tasks", tag = "tasks", params(TaskQuery, Paging),
     responses((status = 200, description = "A page of tasks.", body = TaskPage))
@@ -58,10 +64,27 @@ async fn create_task(
     State(state): State<AppState>,
     Granted(UserWritesBoard(board)): Granted<UserWritesBoard>,
     Context(context): Context,
-    Body(create): Body<TaskCreate>,
-) -> Answer<TaskRead> {
-    let task = state.services.create_task(&context, &board, create.into()).await?;
-    Ok(Json(task.into()))
+    keyed: Keyed<TaskCreate>,
+) -> Result<Response, ApiError> {
+    let once = keyed.once::<_, TaskRead>();
+    let made = state.services.create_task_once(&context, &board, keyed.body.into(), once.as_ref()).await?;
+    Ok(idempotency::answer::<_, TaskRead>(made))
+}
+
+/// Read a task
+///
+/// With its dependencies, tags and custom field values, as the list shows it.
+#[utoipa::path(
+    get, path = "/api/v1/boards/{board_id}/tasks/{task_id}", tag = "tasks",
+    responses((status = 200, description = "The task.", body = TaskRead))
+)]
+async fn get_task(
+    State(state): State<AppState>,
+    Granted(ReadTask(task)): Granted<ReadTask>,
+    seen: Seen,
+) -> Result<Response, ApiError> {
+    let task = state.services.get_task(&task).await?;
+    Ok(seen.answer(&Version::of_task(&task), || Json(TaskRead::from(task)).into_response()))
 }
 
 /// Change a task
@@ -79,10 +102,11 @@ async fn update_task(
     State(state): State<AppState>,
     Granted(WriteTask(task)): Granted<WriteTask>,
     Context(context): Context,
+    IfMatch(expected): IfMatch,
     Body(update): Body<TaskUpdate>,
-) -> Answer<TaskRead> {
-    let task = state.services.update_task(&context, &task, &update.into()).await?;
-    Ok(Json(task.into()))
+) -> Response {
+    let changed = state.services.update_task(&context, &task, &update.into(), expected.as_ref()).await;
+    after_change(changed)
 }
 
 /// Delete a task
@@ -129,8 +153,9 @@ async fn create_task_comment(
     State(state): State<AppState>,
     Granted(WriteTask(task)): Granted<WriteTask>,
     Context(context): Context,
-    Body(create): Body<TaskCommentCreate>,
-) -> Answer<TaskCommentRead> {
-    let comment = state.services.comment_on_task(&context, &task, &create.message.0).await?;
-    Ok(Json(comment.into()))
+    keyed: Keyed<TaskCommentCreate>,
+) -> Result<Response, ApiError> {
+    let (once, message) = (keyed.once::<_, TaskCommentRead>(), &keyed.body.message.0);
+    let made = state.services.comment_on_task(&context, &task, message, once.as_ref()).await?;
+    Ok(idempotency::answer::<_, TaskCommentRead>(made))
 }

@@ -3,7 +3,8 @@
 use deserr::{Deserr, IntoValue, ValuePointerRef};
 use mc_model::ids::{AgentId, TagId, TaskId, UserId};
 use mc_model::task::{
-    NewTask, TagRef, TaskComment, TaskField, TaskFilter, TaskPatch, TaskStatus, TaskView, without_repeats,
+    NewTask, SortDirection, TagRef, TaskComment, TaskField, TaskFilter, TaskOrder, TaskPatch, TaskSort,
+    TaskStatus, TaskView, without_repeats,
 };
 use mc_model::{Result, Timestamp};
 use serde::Serialize;
@@ -24,6 +25,8 @@ const MAX_TITLE: usize = 2_000;
 const MAX_TEXT: usize = 200_000;
 /// The longest priority, in characters.
 const MAX_PRIORITY: usize = 100;
+/// The longest text to search for, in characters.
+const MAX_SEARCH: usize = 200;
 /// The most ids in a list of a body.
 const MAX_IDS: usize = 1_000;
 
@@ -196,7 +199,7 @@ pub(crate) struct BlockedTaskDetail {
 }
 
 input! {
-    /// Which tasks a list shows; conditions add up.
+    /// Which tasks a list shows, and in which order; conditions add up.
     pub(crate) struct TaskQuery {
         /// Comma list of states; blank means any.
         pub status: Option<Text>,
@@ -204,6 +207,14 @@ input! {
         pub assigned_agent_id: Option<AgentId>,
         /// Only tasks of nobody; `false` does not filter.
         pub unassigned: Option<Flag>,
+        /// Only tasks with this text in the title or the description, whatever the case of ASCII letters; blank means
+        /// any.
+        pub q: Option<Text<MAX_SEARCH>>,
+        /// By what the list is sorted. Tasks without a due date come last, and so do priorities other than low, medium,
+        /// high, urgent and critical. Ties are broken by the id.
+        pub sort: TaskSort = TaskSort::CreatedAt,
+        /// Which way the list is sorted.
+        pub order: SortDirection = SortDirection::Descending,
     }
 }
 
@@ -214,6 +225,8 @@ impl TaskQuery {
             statuses: TaskFilter::parse_statuses(statuses)?,
             assigned_agent_id: self.assigned_agent_id,
             unassigned: self.unassigned.is_some_and(|flag| flag.0),
+            text: self.q.map(|text| text.0.trim().to_owned()).filter(|text| !text.is_empty()),
+            order: TaskOrder { by: self.sort, direction: self.order },
         })
     }
 }

@@ -4,6 +4,7 @@ mod cascade;
 mod dependencies;
 mod mention;
 mod notice;
+mod order;
 mod refusal;
 mod transition;
 
@@ -11,6 +12,7 @@ pub use cascade::{Dependent, Ripple, RippleKind, cascade};
 pub use dependencies::{DependencyFault, without_repeats};
 pub use mention::{Mentionable, mentions};
 pub use notice::{Notice, NoticeKind};
+pub use order::{SortDirection, TaskOrder, TaskSort};
 pub use refusal::Refusal;
 pub use transition::{Candidate, Change, Facts, Mover, check_sender, transition};
 
@@ -124,7 +126,7 @@ pub struct TaskView {
     pub custom_field_values: Map<String, Value>,
 }
 
-/// Which tasks a list shows; conditions add up.
+/// Which tasks a list shows, and in which order; conditions add up.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TaskFilter {
     /// Only these states; empty means any.
@@ -133,6 +135,10 @@ pub struct TaskFilter {
     pub assigned_agent_id: Option<AgentId>,
     /// Only those of nobody.
     pub unassigned: bool,
+    /// Only those with this text in the title or the description, whatever the case of its ASCII letters.
+    pub text: Option<String>,
+    /// In which order.
+    pub order: TaskOrder,
 }
 
 impl TaskFilter {

@@ -12,18 +12,21 @@ use serde_json::json;
 
 use super::{comments, lists, ripples};
 use crate::access::{Actor, TaskWriter};
+use crate::versions::{Expected, check_expected};
 use crate::{RequestContext, Services, notices};
 
 impl Services {
     /// Applies `patch` to the task as far as the caller's role and the board's rules allow.
     ///
     /// # Errors
-    /// What [`mc_model::task::Refusal`] says; 404 when the task was deleted meanwhile.
+    /// What [`mc_model::task::Refusal`] says; 404 when the task was deleted meanwhile; 412 with the `current` version
+    /// when it is not as `expected`, if something is.
     pub async fn update_task(
         &self,
         context: &RequestContext,
         on: &TaskWriter,
         patch: &TaskPatch,
+        expected: Option<&Expected>,
     ) -> Result<TaskView> {
         let (reader, actor) = (&on.0, &on.0.on.actor);
         let board = &reader.on.board;
@@ -33,6 +36,7 @@ impl Services {
                 let before = store::tasks::on_board(tx, board.id, reader.task.id).await?;
                 let before =
                     before.ok_or_else(|| Error::not_found("There is no such task on this board."))?;
+                check_expected(tx, &before, expected).await?;
                 check_sender(&before, actor.mover(), patch, &board.rules)?;
                 let blocked_by = blockers(tx, board, &before, patch).await?;
                 lists::check_tags(tx, board, patch.tag_ids.as_deref().unwrap_or_default()).await?;

@@ -6,6 +6,7 @@ use mc_model::{Error, Page, PageRequest, Result};
 use mc_store::{self as store, WriteTx};
 
 use crate::access::{Actor, TaskReader, TaskWriter};
+use crate::idempotency::{Once, Outcome};
 use crate::{RequestContext, Services, notices};
 
 impl Services {
@@ -21,22 +22,27 @@ impl Services {
     /// a task it created.
     ///
     /// # Errors
-    /// 403 for a lead that was not asked; 404 when the task was deleted meanwhile.
+    /// 403 for a lead that was not asked; 404 when the task was deleted meanwhile; 409 and 422 as
+    /// [`crate::idempotency`] says.
     pub async fn comment_on_task(
         &self,
         context: &RequestContext,
         on: &TaskWriter,
         message: &str,
-    ) -> Result<TaskComment> {
+        once: Option<&Once<TaskComment>>,
+    ) -> Result<Outcome<TaskComment>> {
         let TaskReader { on: reader, task } = &on.0;
-        self.store
-            .write(Scope::Board(reader.board.id), context.id(), async |tx| {
-                let task = store::tasks::on_board(tx, reader.board.id, task.id).await?;
-                let task = task.ok_or_else(|| Error::not_found("There is no such task on this board."))?;
-                check_lead(tx, &reader.actor, &task).await?;
-                record(tx, &reader.actor, &task, message).await
-            })
-            .await
+        let board = reader.board.id;
+        let work = async |tx: &mut WriteTx| {
+            let task = store::tasks::on_board(tx, board, task.id).await?;
+            let task = task.ok_or_else(|| Error::not_found("There is no such task on this board."))?;
+            check_lead(tx, &reader.actor, &task).await?;
+            record(tx, &reader.actor, &task, message).await
+        };
+        match once {
+            Some(once) => self.write_once(context, board, &reader.actor, once, work).await,
+            None => self.store.write(Scope::Board(board), context.id(), work).await.map(Outcome::Done),
+        }
     }
 }
 

@@ -8,7 +8,8 @@ use mc_model::{Error, ErrorKind, Result};
 use mc_store::{self as store, WriteTx};
 
 use super::lists;
-use crate::access::{BoardLead, BoardWriter};
+use crate::access::{Actor, BoardLead, BoardWriter};
+use crate::idempotency::{Once, Outcome};
 use crate::{RequestContext, Services, notices};
 
 impl Services {
@@ -22,45 +23,79 @@ impl Services {
         on: &BoardWriter,
         new: NewTask,
     ) -> Result<TaskView> {
+        let made = self.create_task_once(context, on, new, None).await?;
+        made.done()
+    }
+
+    /// As [`Services::create_task`], once for all requests that `once` says are the same.
+    ///
+    /// # Errors
+    /// As [`Services::create_task`]; 409 and 422 as [`crate::idempotency`] says.
+    pub async fn create_task_once(
+        &self,
+        context: &RequestContext,
+        on: &BoardWriter,
+        new: NewTask,
+        once: Option<&Once<TaskView>>,
+    ) -> Result<Outcome<TaskView>> {
         let board = &on.0.board;
         let caller = on.0.actor.user_id();
         let creator = new.created_by_user_id.or(caller);
-        let task = self
-            .store
-            .write(Scope::Board(board.id), context.id(), async |tx| {
-                check_creator(tx, board.organization_id, creator, caller).await?;
-                let sent = NewTask { created_by_user_id: creator, ..new.clone() };
-                let task = sent.into_task(board.id, None, tx.now());
-                let created = NewActivity::new(kind::TASK_CREATED, created_message(&task)).user(caller);
-                insert(tx, board, &new, &task, created, Creator::User).await?;
-                Ok(task)
-            })
-            .await?;
-        store::tasks::view(self.store.reader(), task).await
+        let work = async |tx: &mut WriteTx| {
+            check_creator(tx, board.organization_id, creator, caller).await?;
+            let sent = NewTask { created_by_user_id: creator, ..new.clone() };
+            let task = sent.into_task(board.id, None, tx.now());
+            let created = NewActivity::new(kind::TASK_CREATED, created_message(&task)).user(caller);
+            insert(tx, board, &new, &task, created, Creator::User).await?;
+            Ok(task)
+        };
+        self.make(context, board, &on.0.actor, once, work).await
     }
 
     /// Creates a task for the lead of the board.
     ///
     /// # Errors
-    /// As [`Services::create_task`]; 403 for an assignee that is a lead.
+    /// As [`Services::create_task_once`]; 403 for an assignee that is a lead.
     pub async fn delegate_task(
         &self,
         context: &RequestContext,
         on: &BoardLead,
         new: NewTask,
-    ) -> Result<TaskView> {
+        once: Option<&Once<TaskView>>,
+    ) -> Result<Outcome<TaskView>> {
         let (board, lead) = (&on.board, on.session.agent.id);
-        let task = self
-            .store
-            .write(Scope::Board(board.id), context.id(), async |tx| {
-                check_creator(tx, board.organization_id, new.created_by_user_id, None).await?;
-                let task = new.clone().into_task(board.id, Some(auto_reason(lead)), tx.now());
-                let created = NewActivity::new(kind::TASK_CREATED, created_message(&task)).agent(Some(lead));
-                insert(tx, board, &new, &task, created, Creator::Lead).await?;
-                Ok(task)
-            })
-            .await?;
-        store::tasks::view(self.store.reader(), task).await
+        let work = async |tx: &mut WriteTx| {
+            check_creator(tx, board.organization_id, new.created_by_user_id, None).await?;
+            let task = new.clone().into_task(board.id, Some(auto_reason(lead)), tx.now());
+            let created = NewActivity::new(kind::TASK_CREATED, created_message(&task)).agent(Some(lead));
+            insert(tx, board, &new, &task, created, Creator::Lead).await?;
+            Ok(task)
+        };
+        self.make(context, board, &Actor::Agent(on.session.clone()), once, work).await
+    }
+
+    /// Writes a task and reads what it shows: behind the commit, so that the lock of the board is held shortly, but for
+    /// an answer that is written down with the task.
+    async fn make<F>(
+        &self,
+        context: &RequestContext,
+        board: &Board,
+        actor: &Actor,
+        once: Option<&Once<TaskView>>,
+        work: F,
+    ) -> Result<Outcome<TaskView>>
+    where
+        F: AsyncFnOnce(&mut WriteTx) -> Result<Task> + Clone,
+    {
+        let Some(once) = once else {
+            let task = self.store.write(Scope::Board(board.id), context.id(), work).await?;
+            return store::tasks::view(self.store.reader(), task).await.map(Outcome::Done);
+        };
+        self.write_once(context, board.id, actor, once, async |tx| {
+            let task = work(tx).await?;
+            store::tasks::view(tx, task).await
+        })
+        .await
     }
 }
 

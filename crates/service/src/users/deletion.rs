@@ -21,7 +21,7 @@ enum Ending {
     Organization(OrganizationId),
     /// The organization stays with the others.
     Membership,
-    /// It was gone already.
+    /// There was none, or it was gone already.
     Nothing,
 }
 
@@ -65,9 +65,16 @@ async fn end(tx: &mut WriteTx, user: UserId) -> Result<Vec<OrganizationId>> {
     if !store::users::lock_to_delete(tx, user).await? {
         return Ok(Vec::new());
     }
+    let memberships = store::members::all_of_user(tx, user).await?;
+    // Where the account is no member any more, tasks may still name it: they change as well.
+    let mut organizations = store::users::organizations_with_tasks_of(tx, user).await?;
+    organizations.extend(memberships.iter().map(|member| member.organization_id));
+    // In the order of their ids, see `WriteTx::go_to`.
+    organizations.sort_unstable();
+    organizations.dedup();
     let mut deleted = Vec::new();
-    for member in store::members::all_of_user(tx, user).await? {
-        match leave(tx, member.organization_id, user).await? {
+    for organization in organizations {
+        match leave(tx, organization, user).await? {
             Ending::Organization(organization) => deleted.push(organization),
             Ending::Membership | Ending::Nothing => {}
         }
@@ -84,6 +91,7 @@ async fn leave(tx: &mut WriteTx, organization: OrganizationId, user: UserId) -> 
         Err(error) => return Err(error),
     }
     let Some(member) = store::members::of_user(tx, organization, user).await? else {
+        tx.event(kind::USER_DELETED, None);
         return Ok(Ending::Nothing);
     };
     let heads = store::members::head_count(tx, organization).await?;

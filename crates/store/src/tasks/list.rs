@@ -1,14 +1,15 @@
 //! Lists of tasks: two statements, whatever the number of rows.
 
 use mc_model::ids::{BoardId, TaskId};
-use mc_model::task::{Task, TaskFilter, TaskView};
+use mc_model::task::{SortDirection, Task, TaskFilter, TaskOrder, TaskSort, TaskView};
 use mc_model::{Error, Page, PageRequest, Result};
 use sea_orm::Value;
 
 use super::{COLUMN_COUNT, COLUMNS, relations, tally, task};
+use crate::dialect::Dialect;
 use crate::sql::{Conn, id, marks};
 
-/// The tasks of a board that pass `filter`, newest first.
+/// The tasks of a board that pass `filter`, in its order.
 ///
 /// # Errors
 /// When the database fails.
@@ -18,16 +19,18 @@ pub async fn list(
     filter: &TaskFilter,
     page: PageRequest,
 ) -> Result<Page<TaskView>> {
-    let (condition, values) = condition(board, filter);
+    let dialect = db.link().dialect;
+    let (condition, values) = condition(dialect, board, filter);
     // The counts of the board need its id only, which is the first value.
     let (total, total_values) = match tally::total(filter) {
         Some(sum) => (format!("(SELECT {sum} FROM boards b WHERE b.id = $1)"), values[..1].to_vec()),
         None => (format!("(SELECT count(*) FROM tasks t WHERE {condition})"), values.clone()),
     };
     let sql = format!(
-        "SELECT {COLUMNS}, {total}, {} FROM {} ORDER BY t.created_at DESC, t.id DESC LIMIT {} OFFSET {}",
+        "SELECT {COLUMNS}, {total}, {} FROM {} ORDER BY {} LIMIT {} OFFSET {}",
         relations::POSSIBLE,
-        source(&condition, filter, page),
+        source(dialect, &condition, filter, page),
+        order(dialect, filter.order),
         page.limit,
         page.offset
     );
@@ -46,13 +49,14 @@ pub async fn list(
     Ok(Page::new(views, total, page))
 }
 
-/// Where the rows come from. With several states, each state gives its newest rows by its own index, so that a rare
-/// state is not searched for among a million others.
-fn source(condition: &str, filter: &TaskFilter, page: PageRequest) -> String {
+/// Where the rows come from. With several states in the order of their creation, each state gives its first rows by its
+/// own index, so that a rare state is not searched for among a million others.
+fn source(dialect: Dialect, condition: &str, filter: &TaskFilter, page: PageRequest) -> String {
     let states = filter.statuses.len();
-    if states < 2 {
+    if states < 2 || filter.order.by != TaskSort::CreatedAt {
         return format!("tasks t WHERE {condition}");
     }
+    let order = order(dialect, filter.order);
     let depth = page.offset.saturating_add(page.limit.into());
     let first = FIRST_STATUS;
     let branches: Vec<_> = (first..first + states)
@@ -60,12 +64,39 @@ fn source(condition: &str, filter: &TaskFilter, page: PageRequest) -> String {
             let condition = condition.replace(&in_states(states), &format!("t.status = ${position}"));
             format!(
                 "SELECT * FROM (SELECT t.id FROM tasks t WHERE {condition} \
-                 ORDER BY t.created_at DESC, t.id DESC LIMIT {depth}) newest_{position}"
+                 ORDER BY {order} LIMIT {depth}) first_{position}"
             )
         })
         .collect();
     format!("tasks t WHERE t.id IN ({})", branches.join(" UNION ALL "))
 }
+
+/// What stands behind `ORDER BY`.
+fn order(dialect: Dialect, order: TaskOrder) -> String {
+    let way = match order.direction {
+        SortDirection::Ascending => "ASC",
+        SortDirection::Descending => "DESC",
+    };
+    let text = |column: &str| format!("lower({column}{})", dialect.byte_wise());
+    let keys = match order.by {
+        // Never null, so nothing is said about nulls: that would keep the index from being used.
+        TaskSort::CreatedAt => format!("t.created_at {way}"),
+        TaskSort::UpdatedAt => format!("t.updated_at {way}"),
+        TaskSort::DueAt => format!("t.due_at {way} NULLS LAST"),
+        TaskSort::Priority => {
+            let word = text("t.priority");
+            format!("CASE {word} {PRIORITY_RANKS} END {way} NULLS LAST, {word} {way}")
+        }
+        TaskSort::Title => format!("{} {way}", text("t.title")),
+        TaskSort::Status => format!("{STATUS_RANK} {way}"),
+    };
+    format!("{keys}, t.id {way}")
+}
+
+const STATUS_RANK: &str =
+    "CASE t.status WHEN 'inbox' THEN 1 WHEN 'in_progress' THEN 2 WHEN 'review' THEN 3 ELSE 4 END";
+const PRIORITY_RANKS: &str = "WHEN 'low' THEN 1 WHEN 'medium' THEN 2 WHEN 'high' THEN 3 \
+     WHEN 'urgent' THEN 4 WHEN 'critical' THEN 5";
 
 /// The parameter of the first wanted state.
 const FIRST_STATUS: usize = 2;
@@ -98,7 +129,7 @@ pub async fn view(db: &impl Conn, task: Task) -> Result<TaskView> {
     views.into_iter().next().ok_or_else(|| Error::internal("a task lost its view"))
 }
 
-fn condition(board: BoardId, filter: &TaskFilter) -> (String, Vec<Value>) {
+fn condition(dialect: Dialect, board: BoardId, filter: &TaskFilter) -> (String, Vec<Value>) {
     let mut condition = String::from("t.board_id = $1");
     let mut values = vec![id(board)];
     if !filter.statuses.is_empty() {
@@ -112,5 +143,25 @@ fn condition(board: BoardId, filter: &TaskFilter) -> (String, Vec<Value>) {
     if filter.unassigned {
         condition.push_str(" AND t.assigned_agent_id IS NULL");
     }
+    if let Some(text) = &filter.text {
+        values.push(containing(text).into());
+        let (mark, as_bytes) = (values.len(), dialect.byte_wise());
+        condition.push_str(&format!(
+            " AND (lower(t.title{as_bytes}) LIKE ${mark} ESCAPE '!' \
+             OR lower(t.description{as_bytes}) LIKE ${mark} ESCAPE '!')"
+        ));
+    }
     (condition, values)
+}
+
+/// The pattern of texts that contain `text`, which itself is no pattern.
+fn containing(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for letter in text.chars() {
+        if matches!(letter, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(letter.to_ascii_lowercase());
+    }
+    pattern + "%"
 }

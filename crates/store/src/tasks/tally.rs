@@ -46,7 +46,7 @@ fn position(status: TaskStatus, is_taken: bool) -> usize {
 
 /// The sum over `boards b` that says how many tasks pass the filter; none when the counts cannot say it.
 pub(super) fn total(filter: &TaskFilter) -> Option<String> {
-    if filter.assigned_agent_id.is_some() {
+    if filter.assigned_agent_id.is_some() || filter.text.is_some() {
         return None;
     }
     let all = TaskStatus::ALL;
