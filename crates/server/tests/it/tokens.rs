@@ -7,7 +7,8 @@ use mc_model::Clock;
 use mc_model::token::MAX_ACTIVE;
 use mc_service::auth::hash_agent_token;
 use mc_testkit::app::request;
-use mc_testkit::{Actor, Answer, Backend, TestApp, World, db_test};
+use mc_testkit::issuer::{self, AUDIENCE};
+use mc_testkit::{Actor, Answer, Backend, Health, TestApp, TestIssuer, World, db_test};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -412,4 +413,34 @@ async fn number_of_tokens_is_limited_under_concurrency(backend: Backend) {
     assert_eq!(newest["total"], MAX_ACTIVE);
     revoke(&app, &world.owner, newest["items"][0]["id"].as_str().expect("an id")).await.ok();
     make(&app, &world.owner, json!({"name": "x"})).await;
+}
+
+/// Applications that take signed tokens of `issuer`, each with one of its sessions.
+async fn with_issuer(backend: Backend, issuer: &TestIssuer) -> [(TestApp, Actor); 2] {
+    let (clerk, oidc) = (issuer.clerk_settings(), issuer.oidc_settings());
+    let clerk = TestApp::builder(backend).sign_in(move |clock| issuer::clerk(&clerk, clock)).start().await;
+    let oidc = TestApp::builder(backend).sign_in(move |clock| issuer::oidc(&oidc, clock)).start().await;
+    let session = |app: &TestApp, more| Actor::bearer(&issuer.token("user_1", app.clock().now(), more));
+    let (first, second) = (session(&clerk, json!({})), session(&oidc, json!({"aud": AUDIENCE})));
+    [(clerk, first), (oidc, second)]
+}
+
+#[db_test]
+async fn token_works_in_every_mode_and_without_the_issuer(backend: Backend) {
+    let issuer = TestIssuer::start().await;
+    issuer.add_clerk_user("user_1", "Ann", "ann@example.com");
+    let running = with_issuer(backend, &issuer).await;
+    let mut made = Vec::new();
+    for (app, session) in &running {
+        let me = app.get(session, ME).await.ok();
+        made.push((me, make(app, session, json!({"name": "x", "scope": "admin"})).await));
+    }
+    issuer.turn(Health::Down);
+    for ((app, session), (me, token)) in running.iter().zip(made) {
+        app.clock().advance(48 * HOUR);
+        assert_eq!(app.get(&token.actor, ME).await.ok(), me);
+        assert_eq!(app.get(session, ME).await.status, StatusCode::UNAUTHORIZED, "the session has ended");
+        revoke(app, &token.actor, &token.id).await.ok();
+        assert_eq!(app.get(&token.actor, ME).await.status, StatusCode::UNAUTHORIZED);
+    }
 }
