@@ -63,12 +63,12 @@ fn source(dialect: Dialect, condition: &str, filter: &TaskFilter, page: PageRequ
         .map(|position| {
             let condition = condition.replace(&in_states(states), &format!("t.status = ${position}"));
             format!(
-                "SELECT * FROM (SELECT t.id FROM tasks t WHERE {condition} \
+                "SELECT * FROM (SELECT t.* FROM tasks t WHERE {condition} \
                  ORDER BY {order} LIMIT {depth}) first_{position}"
             )
         })
         .collect();
-    format!("tasks t WHERE t.id IN ({})", branches.join(" UNION ALL "))
+    format!("({}) t", branches.join(" UNION ALL "))
 }
 
 /// What stands behind `ORDER BY`.

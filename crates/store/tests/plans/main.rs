@@ -95,7 +95,7 @@ impl Full {
                     "SCAN CONSTANT ROW",
                     "SCAN (subquery",
                     "SCAN due",
-                    "SCAN newest_",
+                    "SCAN first_",
                     "SCAN earliest",
                     "SCAN jobs USING INDEX ix_jobs_",
                 ];
@@ -183,6 +183,26 @@ async fn finding_the_caller_uses_indexes(backend: Backend) {
     let gateway: GatewayId = id(rows::GATEWAY, 1);
     full.check("boards of a gateway", async |db| {
         store::boards::of_gateway(db, organization, gateway, page(50, 0)).await
+    })
+    .await;
+}
+
+#[db_test]
+async fn members_and_invites_use_indexes(backend: Backend) {
+    let full = Full::new(backend).await;
+    let (organization, user): (OrganizationId, UserId) = (id(rows::ORGANIZATION, 1), id(rows::USER, 1));
+    full.check("members", async |db| store::members::page(db, organization, page(50, 0)).await).await;
+    full.check("a membership", async |db| store::members::of_user(db, organization, user).await).await;
+    full.check("the owners", async |db| store::members::head_count(db, organization).await).await;
+    full.check("an address", async |db| store::members::has_email(db, organization, "a@x.com").await).await;
+    let now = full.store.clock().now();
+    full.check("invites", async |db| store::invites::pending(db, organization, now, page(50, 0)).await).await;
+    full.check("a token", async |db| store::invites::by_token_hash(db, "sha256$7").await).await;
+    full.check("an invited person", async |db| store::invites::oldest_pending_for(db, "a@x.com", now).await)
+        .await;
+    full.check("a name", async |_| {
+        let work = async |tx: &mut WriteTx| store::organizations::take_name(tx, "Name", user).await;
+        full.store.write(None, None, work).await
     })
     .await;
 }
