@@ -221,3 +221,75 @@ fn complete(operation: &mut Map<String, Value>) {
         operation.insert("description".to_owned(), summary);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use utoipa_axum::router::OpenApiRouter;
+    use utoipa_axum::routes;
+
+    use super::*;
+    use crate::access::public;
+    use crate::state::AppState;
+
+    mod one {
+        #[derive(utoipa::ToSchema)]
+        #[expect(dead_code, reason = "only its schema is wanted")]
+        pub(super) struct Item {
+            text: String,
+        }
+
+        #[utoipa::path(get, path = "/one", responses((status = 200, body = Item)))]
+        pub(super) async fn read_one() {}
+    }
+
+    mod two {
+        #[derive(utoipa::ToSchema)]
+        #[expect(dead_code, reason = "only its schema is wanted")]
+        pub(super) struct Item {
+            number: i64,
+        }
+
+        #[utoipa::path(get, path = "/two", responses((status = 200, body = Item)))]
+        pub(super) async fn read_two() {}
+    }
+
+    #[test]
+    fn two_types_of_one_name_are_noticed() {
+        use one::{__path_read_one, read_one};
+        use two::{__path_read_two, read_two};
+
+        let router = || OpenApiRouter::<AppState>::new().routes(public(routes!(read_one)));
+        assert_eq!(schema_clashes(&router().into_openapi()), [] as [String; 0]);
+        let both = router().routes(public(routes!(read_two)));
+        assert_eq!(schema_clashes(&both.into_openapi()), ["Item"]);
+    }
+
+    #[test]
+    fn notes_do_not_reach_the_document_and_extensions_have_an_order() {
+        use one::{__path_read_one, read_one};
+
+        let collected = OpenApiRouter::<AppState>::new().routes(public(routes!(read_one))).into_openapi();
+        let mut operation = finish(&collected)["paths"]["/one"]["get"].clone();
+        assert!(operation.get(BROUGHT).is_none(), "{operation}");
+        operation["x-b"] = json!(1);
+        operation["x-a"] = json!(2);
+        let members = operation.as_object_mut().expect("an object");
+        sort_extensions(members);
+        let extensions: Vec<_> = members.keys().filter(|name| name.starts_with("x-")).collect();
+        assert_eq!(extensions, ["x-a", "x-b"]);
+    }
+
+    #[test]
+    fn inlined_types_become_one_schema_without_widths() {
+        let mut schema = json!({"properties": {
+            "at": {"allOf": [{"type": "string", "format": "date-time"}, {"type": "object", "description": "When."}]},
+            "count": {"type": ["integer", "null"], "format": "int64", "minimum": 0},
+        }});
+        tidy(&mut schema);
+        let expected = json!({"properties": {
+            "at": {"type": "string", "format": "date-time", "description": "When."},
+            "count": {"type": ["integer", "null"], "minimum": 0},
+        }});
+        assert_eq!(schema, expected);
+    }
+}
