@@ -27,6 +27,9 @@ use crate::serve::{Ended, ServeOptions, Shutdown, serve};
 use crate::sign_in::{self, Door};
 use crate::signals::Signals;
 
+/// How long a client may leave what it asked for unread.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// Why the server did not start: what failed, why, and what to do about it.
 #[derive(Debug)]
 pub struct StartError {
@@ -117,12 +120,16 @@ impl Server {
         let invites = invite_policy(settings)?;
         let services = Services::start(store, users, shutdown.stop.clone()).with_invites(invites);
         services.prepare_sign_in().await.map_err(|error| {
-            StartError::new("the organization in OIDC_ADMIN_ORGANIZATION cannot be made", "check the database")
-                .because(error.to_string())
+            StartError::new(
+                "the organization in OIDC_ADMIN_ORGANIZATION cannot be made",
+                "check the database",
+            )
+            .because(error.to_string())
         })?;
         let app = mc_api::app(AppState::new(services.clone(), limiter, &http), &http);
         let grace = settings.server.shutdown_grace_seconds;
-        let options = ServeOptions { header_timeout: http.header_timeout, grace, mark_peer };
+        let options =
+            ServeOptions { header_timeout: http.header_timeout, write_timeout: WRITE_TIMEOUT, grace, mark_peer };
         let base_url = settings.base_url(address.port());
         Ok(Self { address, base_url, listener, app, services, door, options, shutdown })
     }
