@@ -17,6 +17,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
@@ -29,6 +30,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub struct ServeOptions {
     /// How long a client may take to send a request head, counted from when the connection is idle; above zero.
     pub header_timeout: Duration,
+    /// How long a client may leave an answer or a stream unread before its connection is closed. Nothing is kept for
+    /// it; it resumes its stream where it was.
+    pub write_timeout: Duration,
     /// How long open requests and streams may go on after [`Shutdown::stop`].
     pub grace: Duration,
     /// Tells the application who is at the other end of the connection.
@@ -116,7 +120,9 @@ impl Connection {
         });
         let mut builder = http1::Builder::new();
         builder.timer(TokioTimer::new()).header_read_timeout(self.options.header_timeout);
-        let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(self.options.write_timeout));
+        let mut connection = pin!(builder.serve_connection(TokioIo::new(Box::pin(stream)), service));
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
             () = self.stop.cancelled() => {
@@ -165,7 +171,7 @@ mod tests {
         let mark_peer = |extensions: &mut Extensions, peer| {
             extensions.insert(SeenPeer(peer));
         };
-        let options = ServeOptions { header_timeout, grace, mark_peer };
+        let options = ServeOptions { header_timeout, write_timeout: MOMENT, grace, mark_peer };
         let server = shutdown.clone();
         let ended = tokio::spawn(async move { serve(listener, app, options, &server).await });
         Running { address, shutdown, ended }
@@ -213,6 +219,30 @@ mod tests {
             let answer = rest(stream).await;
             assert!(!answer.contains("200 OK"), "{answer}");
         }
+        running.shutdown.stop.cancel();
+        assert_eq!(running.end().await, Ended::Drained);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_does_not_read_is_let_go() {
+        let ended = CancellationToken::new();
+        let guard = ended.clone();
+        let flood = move || {
+            // Dropped with the answer, when the connection is closed.
+            let guard = guard.clone().drop_guard();
+            let piece = vec![0_u8; 1 << 16];
+            async move {
+                let pieces = futures_util::stream::repeat_with(move || {
+                    let _kept = &guard;
+                    Ok::<_, Infallible>(piece.clone())
+                });
+                axum::body::Body::from_stream(pieces)
+            }
+        };
+        let running = run(Router::new().route("/", get(flood)), AGES, AGES).await;
+        let stream = running.send("/").await;
+        ended.cancelled().await;
+        drop(stream);
         running.shutdown.stop.cancel();
         assert_eq!(running.end().await, Ended::Drained);
     }

@@ -128,8 +128,12 @@ impl Server {
         })?;
         let app = mc_api::app(AppState::new(services.clone(), limiter, &http), &http);
         let grace = settings.server.shutdown_grace_seconds;
-        let options =
-            ServeOptions { header_timeout: http.header_timeout, write_timeout: WRITE_TIMEOUT, grace, mark_peer };
+        let options = ServeOptions {
+            header_timeout: http.header_timeout,
+            write_timeout: WRITE_TIMEOUT,
+            grace,
+            mark_peer,
+        };
         let base_url = settings.base_url(address.port());
         Ok(Self { address, base_url, listener, app, services, door, options, shutdown })
     }
