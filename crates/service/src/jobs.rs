@@ -67,9 +67,14 @@ impl Services {
 
     async fn run_job(&self, worker: &str, handlers: &Handlers, job: ClaimedJob) {
         let Some(handler) = handlers.get(job.kind.as_str()) else { return };
-        let outcome = match tokio::time::timeout(LEASE, handler(job.clone())).await {
-            Ok(outcome) => outcome.map_err(|error| error.to_string()),
-            Err(_) => Err(format!("no result within {} seconds", LEASE.as_secs())),
+        let outcome = if job.attempt > job.max_attempts {
+            // Its last worker neither finished nor failed it: a job that takes its worker down is not run for ever.
+            Err("its worker was lost at the last attempt".to_owned())
+        } else {
+            match tokio::time::timeout(LEASE, handler(job.clone())).await {
+                Ok(outcome) => outcome.map_err(|error| error.to_string()),
+                Err(_) => Err(format!("no result within {} seconds", LEASE.as_secs())),
+            }
         };
         let settled = self
             .store
