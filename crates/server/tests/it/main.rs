@@ -13,6 +13,7 @@ mod crash;
 mod custom_fields;
 mod everything;
 mod issuer_keys;
+mod jobs;
 mod members;
 mod oidc;
 mod openapi;
