@@ -285,11 +285,19 @@ fn publish(options: &Options, report: &Report) -> Outcome<()> {
     }
 }
 
-/// How this run was asked for, without the place of the program.
+/// How this run was asked for, without what belongs to this machine: places of files and addresses.
 fn command() -> String {
-    let arguments: Vec<_> = std::env::args().skip(1).filter(|argument| !argument.contains("://")).collect();
-    let text = format!("mc-bench {}", arguments.join(" "));
-    text.trim_end().to_owned()
+    const PLACES: [&str; 3] = ["--write", "--json", "--postgres"];
+    let mut shown = vec!["mc-bench".to_owned()];
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        if PLACES.contains(&argument.as_str()) {
+            arguments.next();
+        } else if !PLACES.iter().any(|place| argument.starts_with(&format!("{place}="))) {
+            shown.push(argument);
+        }
+    }
+    shown.join(" ")
 }
 
 fn say(line: &str) {
