@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, Timelike, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Timelike, Utc};
 use serde::{Serialize, Serializer};
 
 /// A moment in UTC with microsecond precision, stored and shown without a zone suffix.
@@ -101,12 +101,30 @@ impl Timestamp {
 }
 
 impl fmt::Display for Timestamp {
+    /// By hand, because a page of tasks shows hundreds of moments and a format description is read anew for each.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.nanosecond() == 0 {
-            write!(f, "{}", self.0.format("%Y-%m-%dT%H:%M:%S"))
-        } else {
-            write!(f, "{}", self.0.format("%Y-%m-%dT%H:%M:%S%.6f"))
+        let (date, time) = (self.0.date(), self.0.time());
+        if !(0..=9999).contains(&date.year()) {
+            return write!(f, "{}", self.0.format("%Y-%m-%dT%H:%M:%S%.6f"));
         }
+        let mut text = *b"0000-00-00T00:00:00.000000";
+        digits(&mut text[0..4], date.year().unsigned_abs());
+        digits(&mut text[5..7], date.month());
+        digits(&mut text[8..10], date.day());
+        digits(&mut text[11..13], time.hour());
+        digits(&mut text[14..16], time.minute());
+        digits(&mut text[17..19], time.second());
+        digits(&mut text[20..26], time.nanosecond() / 1_000);
+        let shown = if time.nanosecond() == 0 { &text[..19] } else { &text[..] };
+        f.write_str(std::str::from_utf8(shown).expect("digits and punctuation are UTF-8"))
+    }
+}
+
+/// Writes the decimal digits of `value`, filling `into` from the right.
+fn digits(into: &mut [u8], mut value: u32) {
+    for place in into.iter_mut().rev() {
+        *place = b"0123456789"[(value % 10) as usize];
+        value /= 10;
     }
 }
 
