@@ -16,7 +16,7 @@ use super::{Shown, Slice, Start};
 use crate::events::{Hub, Subscription};
 
 /// How many events a pump keeps; who is further back reads the database.
-const KEPT: usize = 512;
+const KEPT: usize = 4096;
 /// How many log entries are read at once.
 const SLICE: u32 = 200;
 /// How long a pump trusts the absence of hints.
