@@ -118,7 +118,7 @@ impl Expected {
     pub fn holds(&self, version: &Version) -> bool {
         match self {
             Self::Any => true,
-            Self::OneOf(known) => known.iter().any(|one| *one == version.0),
+            Self::OneOf(known) => known.contains(&version.0),
         }
     }
 }

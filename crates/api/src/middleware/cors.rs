@@ -6,7 +6,8 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::response::Response;
 
 const METHODS: &str = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT";
-const EXPOSED: &str = "X-Total-Count, X-Limit, X-Offset";
+/// The contract's, and those that pages need to send a change again safely and to see whether they are late.
+const EXPOSED: &str = "X-Total-Count, X-Limit, X-Offset, ETag, Retry-After, Idempotent-Replayed";
 const PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-request-private-network");
 
 /// The allowed origins.

@@ -136,7 +136,10 @@ async fn answers_to_pages_of_allowed_origins_say_so_errors_included() {
             ("access-control-allow-origin", "http://ui.example"),
             ("vary", "Origin"),
             ("access-control-allow-credentials", "true"),
-            ("access-control-expose-headers", "X-Total-Count, X-Limit, X-Offset"),
+            (
+                "access-control-expose-headers",
+                "X-Total-Count, X-Limit, X-Offset, ETag, Retry-After, Idempotent-Replayed",
+            ),
         ] {
             assert_eq!(answer.header(name), Some(value), "{path}: {name}");
         }
