@@ -73,7 +73,7 @@ pub struct Create {
     #[arg(long, default_value = "30d", value_parser = Expiry::parse)]
     pub expires: Expiry,
     /// The id of the only board it shall reach.
-    #[arg(long)]
+    #[arg(long, value_parser = board)]
     pub board: Option<BoardId>,
     /// What it is called in lists.
     #[arg(long, default_value = "made at the command line", value_parser = name)]
@@ -101,6 +101,7 @@ pub struct List {
 #[derive(Args, Debug)]
 pub struct Revoke {
     /// The id that `token list` shows.
+    #[arg(value_parser = id)]
     pub id: ApiTokenId,
     /// Where.
     #[command(flatten)]
@@ -109,6 +110,14 @@ pub struct Revoke {
 
 fn scope(text: &str) -> Result<TokenScope, String> {
     TokenScope::from_name(text).ok_or_else(|| "there are read, write and admin".to_owned())
+}
+
+fn board(text: &str) -> Result<BoardId, String> {
+    text.parse().map_err(|_| "write the id of a board, as the API shows it".to_owned())
+}
+
+fn id(text: &str) -> Result<ApiTokenId, String> {
+    text.parse().map_err(|_| "write an id as `mission-control token list` shows it".to_owned())
 }
 
 fn name(text: &str) -> Result<String, String> {

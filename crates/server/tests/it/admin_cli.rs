@@ -118,7 +118,8 @@ async fn wrong_commands_say_what_to_do(backend: Backend) {
         ([&create[..], &["--expires", "soon"]].concat(), 2, "30d"),
         ([&create[..], &["--scope", "root"]].concat(), 2, "read, write and admin"),
         (vec!["token", "create"], 2, "--user"),
-        (vec!["token", "revoke", "x"], 2, "<ID>"),
+        (vec!["token", "revoke", "x"], 2, "token list"),
+        ([&create[..], &["--board", "x"]].concat(), 2, "the id of a board"),
         (vec!["user"], 2, "list"),
     ] {
         let output = beside.run(&arguments);
