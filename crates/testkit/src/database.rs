@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use mc_store::migration;
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr};
 use tempfile::TempDir;
-use uuid::Uuid;
 
 /// The variable that names a PostgreSQL whose user may create databases.
 const POSTGRES_VARIABLE: &str = "TEST_DATABASE_URL";
@@ -66,7 +65,7 @@ impl TestDatabase {
         let server = server_url();
         let admin = connect(&server).await;
         let template = postgres_template(&server, &admin).await;
-        let name = format!("mc_test_{}", Uuid::now_v7().simple());
+        let name = format!("mc_test_{}", mc_model::ids::generate_request_id());
         execute(&admin, &format!("CREATE DATABASE {name} TEMPLATE {template}")).await;
         close(admin).await;
         let url = with_database(&server, &name);
