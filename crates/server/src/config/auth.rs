@@ -51,7 +51,7 @@ pub struct AuthSettings {
     /// Claim with the e-mail address; it counts unless `email_verified` is false. A path into nested claims has dots.
     #[arg(long, default_value = "email", value_parser = values::text)]
     pub oidc_email_claim: String,
-    /// Claim with the name.
+    /// Claim with the name that a new account begins with.
     #[arg(long, default_value = "name", value_parser = values::text)]
     pub oidc_name_claim: String,
     /// Claim with the groups, a list or one text; a path into nested claims has dots.
