@@ -20,11 +20,11 @@ pub(crate) fn enqueue(tx: &mut WriteTx, cause: &NewActivity, task: TaskId, notic
     push(tx, notice, &cause.id.to_string(), about);
 }
 
-/// Adds a notice about a decided approval. The decision's time is part of the key: each decision is told once.
+/// Adds a notice about a decided approval. The decision and its time are part of the key: each decision is told once.
 pub(crate) fn enqueue_decision(tx: &mut WriteTx, approval: &Approval, to: AgentId) {
     let notice = Notice { kind: NoticeKind::ApprovalResolved, to };
-    let cause =
-        format!("{}:{}", approval.id, approval.resolved_at.map(Timestamp::micros).unwrap_or_default());
+    let at = approval.resolved_at.map(Timestamp::micros).unwrap_or_default();
+    let cause = format!("{}:{}:{at}", approval.id, approval.status.as_str());
     let about = json!({
         "approval_id": approval.id,
         "task_id": approval.task_ids.first(),
