@@ -1,8 +1,11 @@
 //! Tests of the whole program and of the application behind it.
 
 mod access_matrix;
+mod account;
 mod admin_cli;
 mod agents;
+mod approval_stream;
+mod approvals;
 mod attacks;
 mod audit;
 mod bad_input;
@@ -12,8 +15,11 @@ mod conditional;
 mod contract;
 mod crash;
 mod custom_fields;
+mod dependencies;
 mod everything;
 mod idempotency;
+mod invites;
+mod isolation;
 mod issuer_keys;
 mod jobs;
 mod members;
@@ -22,10 +28,13 @@ mod openapi;
 mod org_deletion;
 mod organizations;
 mod process;
+mod races;
 mod recorded;
+mod scale;
 mod server_process;
 mod streams;
 mod tags;
+mod task_labels;
 mod task_reads;
 mod tasks;
 mod tokens;

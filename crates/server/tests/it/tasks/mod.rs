@@ -5,7 +5,7 @@ mod comments;
 mod creation;
 mod deletion;
 mod lists;
-mod notices;
+pub mod notices;
 mod people;
 
 use axum::http::StatusCode;
@@ -40,7 +40,7 @@ pub fn comments_of(board: BoardId, task: TaskId) -> String {
 
 /// Checks the status code and the machine code of a refusal.
 #[track_caller]
-fn assert_coded(answer: &Answer, status: StatusCode, code: &str) {
+pub fn assert_coded(answer: &Answer, status: StatusCode, code: &str) {
     assert_eq!(answer.status, status, "{answer}");
     let body = answer.json();
     assert_eq!(body["detail"]["code"], code, "{answer}");
@@ -50,14 +50,14 @@ fn assert_coded(answer: &Answer, status: StatusCode, code: &str) {
 
 /// Checks the status code of a refusal whose detail is one sentence.
 #[track_caller]
-fn assert_plain(answer: &Answer, status: StatusCode) {
+pub fn assert_plain(answer: &Answer, status: StatusCode) {
     assert_eq!(answer.status, status, "{answer}");
     assert!(answer.json()["detail"].as_str().is_some_and(|text| !text.is_empty()), "{answer}");
 }
 
 /// Checks that an answer names exactly one faulty place, with this machine code.
 #[track_caller]
-fn assert_fault(answer: &Answer, code: &str, place: Value) {
+pub fn assert_fault(answer: &Answer, code: &str, place: Value) {
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{answer}");
     let body = answer.json();
     let faults = body["detail"].as_array().unwrap_or_else(|| panic!("no list: {answer}"));
@@ -66,14 +66,14 @@ fn assert_fault(answer: &Answer, code: &str, place: Value) {
 }
 
 /// The task in the list of its board; null when it is not there.
-async fn shown(app: &TestApp, actor: &Actor, board: BoardId, task: TaskId) -> Value {
+pub async fn shown(app: &TestApp, actor: &Actor, board: BoardId, task: TaskId) -> Value {
     let list = app.get(actor, &tasks_of(board)).await.ok();
     let items = list["items"].as_array().expect("a list").clone();
     items.into_iter().find(|item| item["id"] == json!(task)).unwrap_or_default()
 }
 
 /// A board of the world's organization with a lead, a worker and these rules.
-async fn board_with(app: &TestApp, world: &mc_testkit::World, rules: BoardRules) -> Board {
+pub async fn board_with(app: &TestApp, world: &mc_testkit::World, rules: BoardRules) -> Board {
     app.add_board_with_rules(world.organization.id, world.gateway, "Strict", rules).await
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{agent_tasks_of, comments_of, task_of, tasks_of};
 
 /// Takes everything out of the outbox, oldest first.
-async fn outbox(app: &TestApp) -> Vec<ClaimedJob> {
+pub async fn outbox(app: &TestApp) -> Vec<ClaimedJob> {
     let claim = async |tx: &mut WriteTx| {
         let jobs = queue::claim(tx, "test", &["agent.notice"], Duration::from_secs(1), 100).await?;
         for job in &jobs {
@@ -25,7 +25,7 @@ async fn outbox(app: &TestApp) -> Vec<ClaimedJob> {
 }
 
 /// What the outbox holds, as (kind, recipient, wake).
-async fn told(app: &TestApp) -> Vec<(String, Value, Value)> {
+pub async fn told(app: &TestApp) -> Vec<(String, Value, Value)> {
     let text = |value: &Value| value.as_str().expect("a kind").to_owned();
     let jobs = outbox(app).await;
     jobs.iter()
