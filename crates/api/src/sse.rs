@@ -8,6 +8,8 @@ use axum::response::Response;
 use bytes::{BufMut, Bytes, BytesMut};
 use futures_util::stream::{self, Stream};
 use mc_model::Timestamp;
+use mc_service::Services;
+use mc_service::access::BoardReader;
 use mc_service::streams::Start;
 
 use crate::decode::{Text, input};
@@ -75,9 +77,9 @@ pub(crate) trait Frames: Send + 'static {
     fn next(&mut self) -> impl Future<Output = Option<Bytes>> + Send;
 }
 
-/// The response that sends what `frames` gives, with pings in between.
-pub(crate) fn respond(frames: impl Frames, now: impl Fn() -> Timestamp + Send + 'static) -> Response {
-    let mut response = Response::new(Body::from_stream(pieces(frames, now)));
+/// The response that sends what `frames` gives, with pings in between, for as long as its reader may read the board.
+pub(crate) fn respond(frames: impl Frames, services: Services, on: BoardReader) -> Response {
+    let mut response = Response::new(Body::from_stream(pieces(frames, services, on)));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -87,13 +89,15 @@ pub(crate) fn respond(frames: impl Frames, now: impl Fn() -> Timestamp + Send + 
 
 fn pieces(
     frames: impl Frames,
-    now: impl Fn() -> Timestamp + Send + 'static,
+    services: Services,
+    on: BoardReader,
 ) -> impl Stream<Item = Result<Bytes, std::convert::Infallible>> + Send {
-    stream::unfold((frames, now), |(mut frames, now)| async move {
+    stream::unfold((frames, services, on), |(mut frames, services, on)| async move {
         let piece = match tokio::time::timeout(PING, frames.next()).await {
             Ok(piece) => piece?,
-            Err(_) => Bytes::from(format!(": ping - {}\r\n\r\n", now())),
+            Err(_) => Bytes::from(format!(": ping - {}\r\n\r\n", services.now())),
         };
-        Some((Ok(piece), (frames, now)))
+        // A stream outlives the check that opened it: whoever lost access gets nothing more.
+        services.still_reads(&on).await.then_some((Ok(piece), (frames, services, on)))
     })
 }

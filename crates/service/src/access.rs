@@ -366,6 +366,22 @@ impl Services {
         Ok(InviteAdmin { admin, invite: found.ok_or_else(no_such_invite)? })
     }
 
+    /// Whether what `on` proves is still true, for streams, which go on after their check: the membership, the grant
+    /// and the board may go, and an API token expire. Costs no query while nothing changed.
+    pub async fn still_reads(&self, on: &BoardReader) -> bool {
+        let still = match &on.actor {
+            Actor::User(session) => {
+                let end = session.limits.as_ref().and_then(|limits| limits.expires_at);
+                if end.is_some_and(|end| end <= self.now()) {
+                    return false;
+                }
+                self.board_of_user(session.user.id, on.board.id, BoardNeed::Read).await
+            }
+            Actor::Agent(session) => self.board_of_agent(session, on.board.id).await,
+        };
+        still.is_ok()
+    }
+
     async fn on_board(&self, actor: Actor, board: BoardId, need: BoardNeed) -> Result<BoardReader> {
         let board = match &actor {
             Actor::User(session) => self.board_of_user(session.user.id, board, need).await?,

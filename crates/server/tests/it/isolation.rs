@@ -214,3 +214,25 @@ async fn bodies_cannot_name_what_belongs_to_another_organization(backend: Backen
     let page: Value = app.get(&world.owner, "/api/v1/organizations/me/invites").await.ok();
     assert_eq!(page["total"], json!(0));
 }
+
+#[db_test]
+async fn an_open_stream_ends_with_the_access_that_opened_it(backend: Backend) {
+    let app = TestApp::new(backend).await;
+    let world = app.world().await;
+    let tasks = format!("/api/v1/boards/{}/tasks", world.board.id);
+    let members = "/api/v1/organizations/me/members";
+    let mut removed = app.stream(&world.reader, &format!("{tasks}/stream"), &[]).await;
+    let mut ungranted = app.stream(&world.writer, &format!("{tasks}/stream"), &[]).await;
+    app.post(&world.owner, &tasks, json!({"title": "Before"})).await.ok();
+    for stream in [&mut removed, &mut ungranted] {
+        assert_eq!(stream.next().await.data["task"]["title"], json!("Before"));
+    }
+
+    app.delete(&world.owner, &format!("{members}/{}", world.reader.member.id)).await.ok();
+    app.put(&world.owner, &format!("{members}/{}/access", world.writer.member.id), json!({})).await.ok();
+    app.post(&world.owner, &tasks, json!({"title": "Secret"})).await.ok();
+    for stream in [&mut removed, &mut ungranted] {
+        let rest = stream.rest().await;
+        assert!(rest.is_empty(), "nothing more is sent: {rest:?}");
+    }
+}
