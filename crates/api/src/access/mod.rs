@@ -15,7 +15,7 @@ pub use grants::{
     CurrentUser, LeadOnBoard, OrgMember, OwnAccount, OwnProfile, OwnToken, ReadBoard, ReadTask,
     UserDecidesApproval, UserTaskOwner, UserWritesBoard, WriteBoard, WriteTask,
 };
-pub(crate) use guard::{BROUGHT, described};
 pub use guard::{Access, AccessDoc, Granted, PathParameter, guard, operation_id, public};
+pub(crate) use guard::{BROUGHT, described};
 pub use labels::{AdminOfCustomField, AdminOfTag, MemberOnTag};
 pub use organization_grants::{ManageInvite, ManageMember, OrgAdministrator, OrgProprietor, ReadMember};
