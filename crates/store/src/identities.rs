@@ -29,27 +29,45 @@ pub struct SignedIn {
     pub role_there: Option<Role>,
 }
 
-/// The oldest organization of a name: the one that a setting means.
-const OLDEST_NAMED: &str = "SELECT id FROM organizations WHERE name = $2 ORDER BY created_at, id LIMIT 1";
-
-/// The account with this external id, in one statement; `organization` is the name of one whose role is wanted too.
+/// The account with this external id, in one statement.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn signed_in(
+pub async fn by_external_id(db: &impl Conn, external_id: &str) -> Result<Option<SignedIn>> {
+    find(db, "u.clerk_user_id = $1", vec![external_id.into()], None).await
+}
+
+/// The account that is linked to this subject of an issuer, in one statement; `organization` is the name of one whose
+/// role is wanted too. Of several organizations of that name the oldest is meant.
+///
+/// # Errors
+/// When the database fails.
+pub async fn by_subject(
     db: &impl Conn,
-    external_id: &str,
+    issuer: &str,
+    subject: &str,
+    organization: Option<&str>,
+) -> Result<Option<SignedIn>> {
+    let values = vec![issuer.into(), subject.into()];
+    find(db, "u.identity_issuer = $1 AND u.identity_subject = $2", values, organization).await
+}
+
+async fn find(
+    db: &impl Conn,
+    is_wanted: &str,
+    mut values: Vec<sea_orm::Value>,
     organization: Option<&str>,
 ) -> Result<Option<SignedIn>> {
     const MEMBER: usize = users::COLUMN_COUNT;
     const REST: usize = MEMBER + 8;
-    let (columns, mut values) = (users::COLUMNS, vec![external_id.into()]);
+    let columns = users::COLUMNS;
     let role = match organization {
         Some(name) => {
             values.push(name.into());
             format!(
-                "(SELECT t.role FROM organization_members t WHERE t.user_id = u.id \
-                 AND t.organization_id = ({OLDEST_NAMED}))"
+                "(SELECT t.role FROM organization_members t WHERE t.user_id = u.id AND t.organization_id = \
+                 (SELECT id FROM organizations WHERE name = ${} ORDER BY created_at, id LIMIT 1))",
+                values.len()
             )
         }
         None => "CAST(NULL AS text)".to_owned(),
@@ -57,7 +75,7 @@ pub async fn signed_in(
     let sql = format!(
         "SELECT {columns}, {MEMBER_COLUMNS}, u.identity_issuer, u.identity_subject, u.profile_synced_at, {role} \
          FROM users u LEFT JOIN organization_members m \
-         ON m.user_id = u.id AND m.organization_id = u.active_organization_id WHERE u.clerk_user_id = $1"
+         ON m.user_id = u.id AND m.organization_id = u.active_organization_id WHERE {is_wanted}"
     );
     let Some(row) = db.link().row(sql, values).await? else { return Ok(None) };
     let member = match row.opt_id::<UserId>(MEMBER)? {

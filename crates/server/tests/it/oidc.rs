@@ -1,8 +1,10 @@
 //! OIDC mode from end to end: a real server with real keys stands in for the issuer.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use mc_model::Clock;
 use mc_testkit::issuer::{self, ADMIN_GROUP, ADMIN_ORGANIZATION, AUDIENCE};
-use mc_testkit::{Actor, Backend, TestApp, TestIssuer, db_test, raw};
+use mc_testkit::{Actor, Backend, ManualClock, TestApp, TestIssuer, db_test, raw};
 use serde_json::{Value, json};
 
 use crate::attacks::{Mode, me};
@@ -92,6 +94,27 @@ async fn subjects_of_two_issuers_are_two_people(backend: Backend) {
     claims["iss"] = json!(one.url());
     assert_eq!(me(&app, &two.key().token(&claims)).await.status, 401, "only in name");
     assert_eq!(me(&app, &token(&one, &app, "42", json!({}))).await.ok()["id"], first["id"]);
+}
+
+#[db_test]
+async fn whoever_had_an_account_with_clerk_keeps_it_when_the_same_issuer_is_used_as_oidc(backend: Backend) {
+    let issuer = TestIssuer::start().await;
+    issuer.add_clerk_user("user_ann", "Ann", "ann@example.com");
+    let (clerk, oidc) = (issuer.clerk_settings(), issuer.oidc_settings());
+    let is_first = AtomicBool::new(true);
+    // The first node signs in with Clerk, the second with OIDC: as before and after a change of AUTH_MODE.
+    let way = move |clock: &ManualClock| match is_first.swap(false, Ordering::SeqCst) {
+        true => issuer::clerk(&clerk, clock),
+        false => issuer::oidc(&oidc, clock),
+    };
+    let before = TestApp::builder(backend).sign_in(way).start().await;
+    let first = me(&before, &issuer.token("user_ann", before.clock().now(), json!({}))).await.ok();
+    let after = before.another_node().await;
+    let claims = json!({ "email": "new@example.com", "groups": [ADMIN_GROUP] });
+    let second = me(&after, &token(&issuer, &after, "user_ann", claims)).await.ok();
+    assert_eq!((&second["id"], &second["clerk_user_id"]), (&first["id"], &json!("user_ann")));
+    assert_eq!(second["email"], "new@example.com");
+    assert_eq!(raw::text(after.database().url(), "SELECT count(*) FROM users").await, "1");
 }
 
 #[db_test]

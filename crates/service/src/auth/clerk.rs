@@ -108,7 +108,9 @@ impl Clerk {
     }
 
     /// Deletes the account at Clerk; one that is not there is deleted. Takes eight seconds at most.
-    pub(super) async fn delete(&self, subject: &str) -> Result<(), Fault> {
+    pub(super) async fn delete(&self, external_id: &str) -> Result<(), Fault> {
+        // An account that was made while Clerk served as OIDC issuer has more in front of its id there.
+        let subject = external_id.rsplit('|').next().unwrap_or_default();
         let address = self.user_address(subject)?;
         let attempts = async {
             let mut pause = FIRST_PAUSE;

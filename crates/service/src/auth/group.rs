@@ -77,7 +77,7 @@ async fn give(tx: &mut WriteTx, identity: &Identity<'_>, organization: Organizat
         return Err(being_deleted());
     }
     store::users::insert_if_absent(tx, &new_user(identity), tx.now()).await?;
-    let known = store::identities::signed_in(tx, identity.external_id, None).await?;
+    let known = store::identities::by_external_id(tx, identity.external_id).await?;
     let user = known.ok_or_else(|| Error::internal("an account vanished while it was made"))?.user;
     store::users::lock(tx, user.id).await?;
     let has_owner = store::members::head_count(tx, organization).await?.owners > 0;
@@ -98,7 +98,7 @@ async fn give(tx: &mut WriteTx, identity: &Identity<'_>, organization: Organizat
 }
 
 async fn take(tx: &mut WriteTx, identity: &Identity<'_>, organization: OrganizationId) -> Result<()> {
-    let Some(known) = store::identities::signed_in(tx, identity.external_id, None).await? else {
+    let Some(known) = store::identities::by_external_id(tx, identity.external_id).await? else {
         return Ok(());
     };
     match store::members::of_user(tx, organization, known.user.id).await? {

@@ -43,7 +43,8 @@ async fn discover(outbound: &Outbound, issuer: &str) -> Result<String, Fault> {
     }
     let address = text("jwks_uri").ok_or(Fault::Senseless("the discovery document has no jwks_uri"))?;
     let is_secure = address.starts_with("https://");
-    if !is_secure && (issuer.starts_with("https://") || !address.starts_with("http://")) {
+    let must_be_secure = issuer.to_ascii_lowercase().starts_with("https://");
+    if !is_secure && (must_be_secure || !address.starts_with("http://")) {
         return Err(Fault::Senseless("the jwks_uri of the discovery document is not https"));
     }
     Ok(address.to_owned())

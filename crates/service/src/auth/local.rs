@@ -83,3 +83,21 @@ impl Services {
 fn has_text(field: &Option<String>) -> bool {
     field.as_deref().is_some_and(|text| !text.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guess_is_compared_by_its_digest_whatever_it_has_in_common_with_the_token() {
+        let token = LocalToken::new(&" a-token-of-fifty-characters-or-more-0000000000000001 ".into());
+        assert!(token.matches(b"a-token-of-fifty-characters-or-more-0000000000000001"));
+        for guess in ["a-token-of-fifty-characters-or-more-0000000000000002", "a-token-of-fifty", "", "x"] {
+            assert!(!token.matches(guess.as_bytes()), "{guess}");
+            // What the comparison sees has one length and nothing in common, however close the guess is.
+            let digest: [u8; 32] = Sha256::digest(guess.as_bytes()).into();
+            let in_common = digest.iter().zip(&token.digest).take_while(|(one, other)| one == other).count();
+            assert!(in_common < 2, "{guess}");
+        }
+    }
+}

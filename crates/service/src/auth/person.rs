@@ -40,11 +40,6 @@ impl Person {
         }
     }
 
-    /// Whether the account is linked to this very subject.
-    pub(super) fn is_linked(&self, known: &SignedIn) -> bool {
-        known.issuer.as_deref() == Some(&self.issuer) && known.subject.as_deref() == Some(&self.subject)
-    }
-
     /// Whether the token names another e-mail address than the account has.
     pub(super) fn has_other_email(&self, known: &SignedIn) -> bool {
         self.email.is_some() && self.email != known.user.email

@@ -65,7 +65,7 @@ async fn link_identity(tx: &mut WriteTx, user: &User, member: &Member, link: &Li
     if store::identities::is_being_deleted(tx, &user.external_id).await? {
         return Err(being_deleted());
     }
-    let before = store::identities::signed_in(tx, &user.external_id, None).await?;
+    let before = store::identities::by_external_id(tx, &user.external_id).await?;
     let is_new = before.is_none_or(|before| {
         before.issuer.as_deref() != Some(link.issuer) || before.subject.as_deref() != Some(link.subject)
     });

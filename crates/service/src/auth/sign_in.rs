@@ -36,8 +36,7 @@ impl Services {
 
     /// The session of a person with an account, an organization and this very identity.
     async fn known_to_clerk(&self, person: &Person) -> Result<Option<UserSession>> {
-        let found = store::identities::signed_in(self.store.reader(), &person.external_id, None).await?;
-        let Some(known) = found.filter(|known| person.is_linked(known)) else { return Ok(None) };
+        let Some(known) = self.linked_to(person, None).await? else { return Ok(None) };
         let Some(member) = known.member.clone() else { return Ok(None) };
         let age = profile_age(person, &known);
         if is_due(&known, age, self.now()) {
@@ -47,7 +46,7 @@ impl Services {
     }
 
     async fn first_login_with_clerk(&self, clerk: &Clerk, mut person: Person) -> Result<UserSession> {
-        let found = store::identities::signed_in(self.store.reader(), &person.external_id, None).await?;
+        let found = self.account_of(&mut person).await?;
         let synced_at = match clerk.profile(&person.subject).await {
             Ok(profile) => {
                 // What its API says now is worth more than what a token said when it was made.
@@ -115,7 +114,7 @@ impl Services {
     }
 
     pub(super) async fn sign_in_with_oidc(&self, oidc: &Oidc, token: &[u8]) -> Result<UserSession> {
-        let found = oidc.verify(token).await.map_err(refuse)?;
+        let mut found = oidc.verify(token).await.map_err(refuse)?;
         if let Some(session) = self.known_to_issuer(oidc, &found).await? {
             return Ok(session);
         }
@@ -123,6 +122,7 @@ impl Services {
         if let Some(session) = self.known_to_issuer(oidc, &found).await? {
             return Ok(session);
         }
+        self.account_of(&mut found.person).await?;
         let identity = found.person.identity(Some(self.now()));
         if let (Some(admins), Some(is_admin)) = (oidc.admins(), found.is_admin) {
             self.follow_group(&identity, &admins.organization, is_admin).await?;
@@ -135,15 +135,34 @@ impl Services {
 
     /// The session of a person with an account to which the token has nothing to add.
     async fn known_to_issuer(&self, oidc: &Oidc, found: &OidcPerson) -> Result<Option<UserSession>> {
-        let (person, organization) =
-            (&found.person, oidc.admins().map(|admins| admins.organization.as_str()));
-        let known =
-            store::identities::signed_in(self.store.reader(), &person.external_id, organization).await?;
-        let Some(known) = known.filter(|known| person.is_linked(known)) else { return Ok(None) };
+        let (person, admins) = (&found.person, oidc.admins());
+        let organization = admins.map(|admins| admins.organization.as_str());
+        let Some(known) = self.linked_to(person, organization).await? else { return Ok(None) };
         let adds_name = is_blank(&known.user.name) && person.name.is_some();
         let is_settled =
             !adds_name && !person.has_other_email(&known) && agrees(found.is_admin, known.role_there);
         Ok(known.member.filter(|_| is_settled).map(|member| UserSession::full(known.user, member)))
+    }
+}
+
+impl Services {
+    /// The account that is linked to this very subject, whatever its external id: one that was made in another mode for
+    /// the same person stays theirs.
+    async fn linked_to(&self, person: &Person, organization: Option<&str>) -> Result<Option<SignedIn>> {
+        let db = self.store.reader();
+        store::identities::by_subject(db, &person.issuer, &person.subject, organization).await
+    }
+
+    /// The account to go on with, linked or not, by whose external id the person is called from now on.
+    async fn account_of(&self, person: &mut Person) -> Result<Option<SignedIn>> {
+        let found = match self.linked_to(person, None).await? {
+            Some(linked) => Some(linked),
+            None => store::identities::by_external_id(self.store.reader(), &person.external_id).await?,
+        };
+        if let Some(known) = &found {
+            person.external_id.clone_from(&known.user.external_id);
+        }
+        Ok(found)
     }
 }
 
