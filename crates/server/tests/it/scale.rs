@@ -193,7 +193,7 @@ const STATUS: &str = "CASE WHEN n % 1000 = 0 THEN 'review' WHEN n % 4 = 0 THEN '
 
 /// Whether a task of the large board is the worker's.
 fn is_taken(number: u32) -> bool {
-    number % 3 == 0
+    number.is_multiple_of(3)
 }
 
 async fn large_board(backend: Backend) -> (TestApp, World, BoardId) {

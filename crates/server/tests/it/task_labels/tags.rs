@@ -1,9 +1,9 @@
 //! The task side of tags (tasks spec §5.1).
 
 use axum::http::StatusCode;
+use mc_model::ids::TagId;
 use mc_testkit::{Actor, Answer, Backend, TestApp, db_test, raw};
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use super::{create, delegate, patch, seen};
 use crate::tasks::{assert_coded, assert_fault, task_of, tasks_of};
@@ -73,7 +73,7 @@ async fn a_tag_of_another_organization_is_missing(backend: Backend) {
     let world = app.world().await;
     let ours = tag(&app, &world.admin, "ours").await;
     let theirs = tag(&app, &world.stranger, "theirs").await;
-    let nothing = Uuid::now_v7();
+    let nothing = TagId::generate();
     let ids = json!([nothing, ours["id"], theirs["id"], nothing]);
     let missing = json!([nothing, theirs["id"]]);
     let body = json!({"title": "refused", "tag_ids": ids});
