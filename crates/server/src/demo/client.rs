@@ -27,6 +27,22 @@ pub(super) struct Api {
     person: SecretString,
 }
 
+/// What a board has a list and a stream of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Matter {
+    Tasks,
+    Approvals,
+}
+
+impl Matter {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Tasks => "tasks",
+            Self::Approvals => "approvals",
+        }
+    }
+}
+
 /// Who is at an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Found {
@@ -115,16 +131,36 @@ impl Api {
         Ok(Answer { body, limit })
     }
 
-    /// The newest tasks of the board, as the person sees them.
-    pub(super) async fn tasks(&self, board: BoardId) -> Result<Value, Failure> {
-        let request = self.calls.get(format!("{}/api/v1/boards/{board}/tasks?limit=200", self.base));
-        let answer = send(request.bearer_auth(self.person.expose_secret())).await?;
-        answer.json().await.map_err(|error| Failure::Away(reason(&error)))
+    /// A request of the person; `path` comes after `/api/v1`.
+    pub(super) async fn as_person(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Value, Failure> {
+        let mut request = self.calls.request(method, format!("{}/api/v1{path}", self.base));
+        request = request.bearer_auth(self.person.expose_secret());
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        send(request).await?.json().await.map_err(|error| Failure::Away(reason(&error)))
     }
 
-    /// The open stream of the board, after the event with the number `after`, else from now on.
-    pub(super) async fn stream(&self, board: BoardId, after: Option<&str>) -> Result<Response, Failure> {
-        let mut request = self.streams.get(format!("{}/api/v1/boards/{board}/tasks/stream", self.base));
+    /// The newest tasks or approvals of the board, as the person sees them.
+    pub(super) async fn list(&self, board: BoardId, what: Matter) -> Result<Value, Failure> {
+        let path = format!("/boards/{board}/{}?limit=200", what.as_str());
+        self.as_person(Method::GET, &path, None).await
+    }
+
+    /// An open stream of the board, after the event with the number `after`, else from now on.
+    pub(super) async fn stream(
+        &self,
+        board: BoardId,
+        what: Matter,
+        after: Option<&str>,
+    ) -> Result<Response, Failure> {
+        let path = format!("/boards/{board}/{}/stream", what.as_str());
+        let mut request = self.streams.get(format!("{}/api/v1{path}", self.base));
         request = request.bearer_auth(self.person.expose_secret());
         if let Some(after) = after {
             request = request.header("last-event-id", after);

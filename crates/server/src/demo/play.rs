@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::client::{Api, Failure};
+use super::client::{Api, Failure, Matter};
 use super::pace;
-use super::scene::{Scene, SeenTask};
+use super::scene::{Scene, SeenApproval, SeenTask};
 use super::script::{self, Act, Deed};
 use super::show::Show;
 use super::watch::watch;
@@ -44,6 +44,7 @@ pub(super) enum Role {
 #[derive(Clone)]
 pub(super) struct Player {
     pub id: AgentId,
+    name: String,
     token: String,
     role: Role,
     /// The turn of its last check-in.
@@ -61,6 +62,7 @@ impl Cast {
     pub(super) fn new(seed: &DemoSeed) -> Self {
         let player = |agent: &DemoAgent, role| Player {
             id: agent.id,
+            name: agent.name.clone(),
             token: agent.token.clone(),
             role,
             checked_in: None,
@@ -84,6 +86,12 @@ impl Cast {
 
     pub(super) fn role(&self, agent: AgentId) -> Option<Role> {
         self.agents().find(|player| player.id == agent).map(|player| player.role)
+    }
+
+    /// What a comment addresses an agent by.
+    pub(super) fn first_name(&self, agent: AgentId) -> Option<&str> {
+        let player = self.agents().find(|player| player.id == agent)?;
+        player.name.split_whitespace().next()
     }
 
     pub(super) fn check_in(&mut self, agent: AgentId, turn: u64) {
@@ -210,10 +218,11 @@ struct Play<'a> {
 }
 
 impl Play<'_> {
-    /// Reads all tasks again.
+    /// Reads all tasks and approvals again.
     async fn look(&mut self) -> Result<(), Failure> {
-        let page = self.stage.api.tasks(self.stage.board).await?;
-        self.scene.see_page(&page, Instant::now());
+        let Stage { api, board, .. } = self.stage;
+        self.scene.see_page(&api.list(*board, Matter::Tasks).await?, Instant::now());
+        self.scene.see_approvals(&api.list(*board, Matter::Approvals).await?);
         Ok(())
     }
 
@@ -256,8 +265,11 @@ impl Play<'_> {
     }
 
     async fn perform(&mut self, deed: &Deed) -> Result<Value, Failure> {
-        let token = self.cast.agents().find(|player| player.id == deed.agent).map(|player| &player.token);
         let (method, path, body) = request(&deed.act, self.stage.board);
+        let Some(agent) = deed.agent else {
+            return self.stage.api.as_person(method, &path, body.as_ref()).await;
+        };
+        let token = self.cast.agents().find(|player| player.id == agent).map(|player| &player.token);
         let token = token.map_or("", String::as_str);
         let answer = self.stage.api.as_agent(token, method, &path, body.as_ref()).await?;
         self.limit = answer.limit;
@@ -268,18 +280,22 @@ impl Play<'_> {
         self.summary.deeds += 1;
         match &deed.act {
             Act::CheckIn => {
-                self.cast.check_in(deed.agent, self.turn);
-                show.checked_in(deed.agent);
+                if let Some(agent) = deed.agent {
+                    self.cast.check_in(agent, self.turn);
+                    show.checked_in(agent);
+                }
             }
             Act::Remove { task } => self.scene.forget(*task),
             Act::Accept { .. } => self.summary.accepted += 1,
             _ => {}
         }
-        // Comments and check-ins answer with something else than a task.
+        // Comments and check-ins answer with something else.
         if let Ok(task) = SeenTask::deserialize(body) {
             self.scene.see(task, Instant::now());
+        } else if let Ok(approval) = SeenApproval::deserialize(body) {
+            self.scene.see_approval(&approval);
         }
-        deed.act.done(self.turn, &mut self.scene);
+        deed.done(self.turn, &mut self.scene);
     }
 
     /// Somebody else was faster, or a rule of the board changed: look again, and go on with another task.
@@ -318,14 +334,17 @@ impl Play<'_> {
     }
 }
 
-/// The HTTP request of a deed; the path comes after `/api/v1/agent`.
+/// The HTTP request of a deed; the path comes after `/api/v1/agent`, for the person after `/api/v1`.
 fn request(act: &Act, board: BoardId) -> (Method, String, Option<Value>) {
     let tasks = format!("/boards/{board}/tasks");
     let on = |task| format!("{tasks}/{task}");
     let (method, path, body) = match act {
         Act::CheckIn => return (Method::POST, "/heartbeat".to_owned(), None),
         Act::Remove { task } => return (Method::DELETE, on(task), None),
-        Act::Add { title } => (Method::POST, tasks, json!({"title": title})),
+        Act::Add { title, after } => {
+            let waits_for: Vec<_> = after.iter().collect();
+            (Method::POST, tasks, json!({"title": title, "depends_on_task_ids": waits_for}))
+        }
         Act::Delegate { task, to } => {
             (Method::PATCH, on(task), json!({"status": "in_progress", "assigned_agent_id": to}))
         }
@@ -335,9 +354,21 @@ fn request(act: &Act, board: BoardId) -> (Method, String, Option<Value>) {
         }
         Act::SendBack { task } => (Method::PATCH, on(task), json!({"status": "inbox"})),
         Act::Accept { task } => (Method::PATCH, on(task), json!({"status": "done"})),
-        Act::Report { task, text } | Act::Ask { task, text } => {
-            (Method::POST, format!("{}/comments", on(task)), json!({"message": text}))
+        Act::AskApproval { task } => {
+            let reason = "The work is reviewed. May it go out? The decision is a person's.";
+            let body = json!({"action_type": "task.done", "task_id": task, "confidence": 85,
+                              "payload": {"reason": reason}});
+            (Method::POST, format!("/boards/{board}/approvals"), body)
         }
+        Act::Approve { approval, .. } => {
+            (Method::PATCH, format!("/boards/{board}/approvals/{approval}"), json!({"status": "approved"}))
+        }
+        Act::Report { task, text } => comment(&on(task), text),
+        Act::Ask { task, text } => comment(&on(task), text),
     };
     (method, path, Some(body))
+}
+
+fn comment(task: &str, text: &str) -> (Method, String, Value) {
+    (Method::POST, format!("{task}/comments"), json!({"message": text}))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mc_model::ids::{AgentId, TaskId};
+use mc_model::ids::{AgentId, ApprovalId, TaskId};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -14,8 +14,32 @@ pub(super) struct SeenTask {
     pub title: String,
     pub status: String,
     pub assigned_agent_id: Option<AgentId>,
+    /// The tasks it waits for until they are done.
+    #[serde(default)]
+    pub depends_on_task_ids: Vec<TaskId>,
     /// ISO date-times of one server compare as text.
     pub updated_at: String,
+}
+
+/// An approval as the server shows it, as far as it plays a part.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub(super) struct SeenApproval {
+    pub id: ApprovalId,
+    /// `pending`, `approved` or `rejected`.
+    pub status: String,
+    /// The agent that asked; none for a person.
+    pub agent_id: Option<AgentId>,
+    /// The tasks it is about.
+    pub task_ids: Vec<TaskId>,
+    created_at: String,
+    resolved_at: Option<String>,
+}
+
+impl SeenApproval {
+    /// When it was last decided, else asked for. A later approval of a task counts more than an earlier one.
+    fn age(&self) -> &str {
+        self.resolved_at.as_deref().unwrap_or(&self.created_at)
+    }
 }
 
 /// A task on the scene.
@@ -30,6 +54,29 @@ pub(super) struct Entry {
     pub reports: u32,
     /// What became of the lead's judgement.
     pub judgement: Judgement,
+    /// Who handed it over for review.
+    pub worker: Option<AgentId>,
+    /// The approval to finish it, once somebody asked for one.
+    pub approval: Option<SeenApproval>,
+}
+
+impl Entry {
+    fn new(task: SeenTask, now: Instant) -> Self {
+        Self {
+            task,
+            since: now,
+            turn: 0,
+            reports: 0,
+            judgement: Judgement::None,
+            worker: None,
+            approval: None,
+        }
+    }
+
+    /// Where its approval stands.
+    pub(super) fn consent(&self) -> Option<&str> {
+        self.approval.as_ref().map(|approval| approval.status.as_str())
+    }
 }
 
 /// How the lead looks at a task.
@@ -74,6 +121,12 @@ impl Scene {
         self.tasks.values()
     }
 
+    /// Whether a task waits for another one. What is not on the scene is gone, and nothing waits for it.
+    pub(super) fn is_blocked(&self, entry: &Entry) -> bool {
+        let is_open = |id| self.tasks.get(id).is_some_and(|other| other.task.status != "done");
+        entry.task.status != "done" && entry.task.depends_on_task_ids.iter().any(is_open)
+    }
+
     pub(super) fn entry_mut(&mut self, task: TaskId) -> Option<&mut Entry> {
         self.tasks.get_mut(&task)
     }
@@ -81,8 +134,7 @@ impl Scene {
     /// Takes over a task, unless something newer is known of it.
     pub(super) fn see(&mut self, task: SeenTask, now: Instant) {
         let Some(known) = self.tasks.get_mut(&task.id) else {
-            let entry = Entry { task, since: now, turn: 0, reports: 0, judgement: Judgement::None };
-            self.tasks.insert(entry.task.id, entry);
+            self.tasks.insert(task.id, Entry::new(task, now));
             return;
         };
         if task.updated_at < known.task.updated_at {
@@ -109,8 +161,47 @@ impl Scene {
         }
     }
 
+    /// Takes over an approval for the tasks it names, unless something newer is known of them.
+    pub(super) fn see_approval(&mut self, approval: &SeenApproval) {
+        for task in &approval.task_ids {
+            let Some(entry) = self.tasks.get_mut(task) else { continue };
+            if entry.approval.as_ref().is_none_or(|known| known.age() <= approval.age()) {
+                entry.approval = Some(approval.clone());
+            }
+        }
+    }
+
+    /// Takes over a whole page of approvals: what is not on it is gone. A rejection leaves a task without one, so
+    /// that it can be asked for again.
+    pub(super) fn see_approvals(&mut self, page: &Value) {
+        let listed: Vec<SeenApproval> = Vec::deserialize(&page["items"]).unwrap_or_default();
+        self.tasks.values_mut().for_each(|entry| entry.approval = None);
+        listed.iter().filter(|approval| approval.status != "rejected").for_each(|one| self.see_approval(one));
+    }
+
     /// Takes over the data of an event, and says what it told; nothing when it is of no kind we know.
     pub(super) fn see_event(&mut self, data: &Value, now: Instant) -> Option<Happening> {
+        match SeenApproval::deserialize(&data["approval"]) {
+            Ok(approval) => Some(self.see_decision(data, &approval)),
+            Err(_) => self.see_change(data, now),
+        }
+    }
+
+    fn see_decision(&mut self, data: &Value, approval: &SeenApproval) -> Happening {
+        self.see_approval(approval);
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        Happening {
+            kind: format!("approval.{}", approval.status),
+            agent: approval.agent_id.filter(|_| approval.status == "pending"),
+            task: approval.task_ids.first().copied(),
+            title: text(&data["approval"]["task_titles"][0]),
+            status: None,
+            assignee: None,
+            message: text(&data["approval"]["payload"]["reason"]),
+        }
+    }
+
+    fn see_change(&mut self, data: &Value, now: Instant) -> Option<Happening> {
         let kind = data["type"].as_str()?.to_owned();
         let activity = &data["activity"];
         let task = Option::<TaskId>::deserialize(&activity["task_id"]).ok()?;
@@ -182,6 +273,49 @@ mod tests {
         scene.see_page(&json!({"items": [task(one, "inbox", "1"), task(two, "inbox", "1")]}), now);
         scene.see_page(&json!({"items": [task(two, "inbox", "1")]}), now);
         assert_eq!(scene.entries().map(|entry| entry.task.id).collect::<Vec<_>>(), [two]);
+    }
+
+    #[test]
+    fn a_task_is_blocked_until_what_it_waits_for_is_done_or_gone() {
+        let (one, two, now) = (TaskId::generate(), TaskId::generate(), Instant::now());
+        let waits = |scene: &Scene| scene.entries().any(|entry| scene.is_blocked(entry));
+        let mut second = task(two, "inbox", "1");
+        second["depends_on_task_ids"] = json!([one]);
+        let mut scene = Scene::default();
+        for (status, blocked) in [("inbox", true), ("review", true), ("done", false)] {
+            scene.see_page(&json!({"items": [task(one, status, "1"), second]}), now);
+            assert_eq!(waits(&scene), blocked, "{status}");
+        }
+        scene.see_page(&json!({"items": [task(one, "inbox", "1"), second]}), now);
+        scene.forget(one);
+        assert!(!waits(&scene));
+    }
+
+    #[test]
+    fn a_decision_is_not_undone_by_an_older_view_but_by_a_newer_one() {
+        let (mut scene, id, now) = (Scene::default(), TaskId::generate(), Instant::now());
+        let (asker, first, second) = (AgentId::generate(), ApprovalId::generate(), ApprovalId::generate());
+        scene.see_page(&json!({"items": [task(id, "review", "1")]}), now);
+        let seen = |approval, status, created_at, resolved_at| {
+            json!({"id": approval, "status": status, "agent_id": asker, "task_ids": [id], "task_titles": ["t"],
+                   "payload": {"reason": "why"}, "created_at": created_at, "resolved_at": resolved_at})
+        };
+        for (approval, status, created_at, resolved_at, consent) in [
+            (first, "pending", "1", None, "pending"),
+            (first, "rejected", "1", Some("3"), "rejected"),
+            (first, "pending", "1", None, "rejected"),
+            (second, "pending", "4", None, "pending"),
+            (second, "approved", "4", Some("5"), "approved"),
+        ] {
+            let event = json!({"approval": seen(approval, status, created_at, resolved_at)});
+            let happening = scene.see_event(&event, now).expect("known");
+            assert_eq!((happening.title.as_str(), happening.message.as_str()), ("t", "why"));
+            assert_eq!(happening.agent, (status == "pending").then_some(asker), "a person decides");
+            let consents: Vec<_> = scene.entries().map(Entry::consent).collect();
+            assert_eq!(consents, [Some(consent)], "after {status} at {created_at}");
+        }
+        scene.see_approvals(&json!({"items": [seen(first, "rejected", "1", Some("3"))]}));
+        assert_eq!(scene.entries().map(Entry::consent).collect::<Vec<_>>(), [None]);
     }
 
     #[test]

@@ -98,6 +98,10 @@ impl Show {
         let title = one_line(&what.title);
         let text = match (what.kind.as_str(), what.status.as_deref()) {
             ("task.created", _) => format!("added: {title}"),
+            ("approval.pending", _) => format!("approval asked: {title}"),
+            ("approval.approved" | "approval.rejected", _) => {
+                format!("{}: {title}", what.kind.trim_start_matches("approval."))
+            }
             ("task.deleted", _) => format!("removed: {title}"),
             ("task.comment", _) => format!("on \u{201c}{title}\u{201d}: {}", one_line(&what.message)),
             ("task.status_changed", Some(status)) => {
@@ -107,7 +111,9 @@ impl Show {
             }
             _ => format!("changed: {title}"),
         };
-        self.tell(by.as_deref().unwrap_or("a person"), &text);
+        // Who decides is the person whose token the demo has, or somebody beside.
+        let person = if what.kind.starts_with("approval.") { "you" } else { "a person" };
+        self.tell(by.as_deref().unwrap_or(person), &text);
     }
 
     /// An agent checked in.
@@ -176,13 +182,13 @@ impl Show {
     fn table(&self, scene: &Scene, now: Instant) -> String {
         let mut rows: Vec<&Entry> = scene.entries().collect();
         // What moved last comes first within a status.
-        rows.sort_by_key(|entry| (rank(&entry.task.status), std::cmp::Reverse((entry.since, entry.task.id))));
+        rows.sort_by_key(|entry| (rank(scene, entry), std::cmp::Reverse((entry.since, entry.task.id))));
         let mut table = format!("{}\n\n{:<12} {:<18} {:>6}  TASK\n", self.heading, "STATUS", "WHO", "SINCE");
         for entry in rows.iter().take(ROWS) {
             let who =
                 entry.task.assigned_agent_id.map_or_else(|| "\u{2013}".to_owned(), |who| self.name(who));
             let since = short(now.duration_since(entry.since));
-            let (status, title) = (shown_status(&entry.task.status), one_line(&entry.task.title));
+            let (status, title) = (standing(scene, entry), one_line(&entry.task.title));
             table.push_str(&format!("{status:<12} {:<18} {since:>6}  {title}\n", one_line(&who)));
         }
         if rows.len() > ROWS {
@@ -219,12 +225,23 @@ fn cast(seed: &DemoSeed) -> impl Iterator<Item = (&'static str, &DemoAgent)> {
 }
 
 /// Work in progress first, finished work last.
-fn rank(status: &str) -> u8 {
-    match status {
+fn rank(scene: &Scene, entry: &Entry) -> u8 {
+    match entry.task.status.as_str() {
         "in_progress" => 0,
         "review" => 1,
+        "inbox" if scene.is_blocked(entry) => 3,
         "inbox" => 2,
-        _ => 3,
+        _ => 4,
+    }
+}
+
+/// The status of a task, or what keeps it from the next one.
+fn standing(scene: &Scene, entry: &Entry) -> String {
+    match (entry.task.status.as_str(), entry.consent()) {
+        ("inbox", _) if scene.is_blocked(entry) => "blocked".to_owned(),
+        ("review", Some("pending")) => "asks you".to_owned(),
+        ("review", Some(decided @ ("approved" | "rejected"))) => decided.to_owned(),
+        (status, _) => shown_status(status),
     }
 }
 

@@ -1,4 +1,4 @@
-//! A person's eyes on the board: its event stream, followed across interruptions.
+//! A person's eyes on the board: its event streams, followed across interruptions.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use mc_model::ids::BoardId;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use super::client::{Api, Failure, reason};
+use super::client::{Api, Failure, Matter, reason};
 
 /// How long the watcher waits before it opens the stream again.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -15,27 +15,37 @@ const WAITING: usize = 256;
 /// The longest event that is read, in bytes; a longer one is a fault of the server.
 const LONGEST: usize = 4 * 1024 * 1024;
 
-/// The events of the board from now on. It ends when the receiver is dropped.
+/// The events of the board's tasks and approvals from now on. It ends when the receiver is dropped.
 pub(super) async fn watch(api: Api, board: BoardId) -> Result<mpsc::Receiver<Value>, Failure> {
-    let first = api.stream(board, None).await?;
     let (sender, receiver) = mpsc::channel(WAITING);
-    tokio::spawn(async move {
-        let mut frames = Frames::default();
-        let mut stream = Some(first);
-        loop {
-            if let Some(open) = stream.take()
-                && !pass_on(open, &mut frames, &sender).await
-            {
-                return;
-            }
-            tokio::select! {
-                () = sender.closed() => return,
-                () = tokio::time::sleep(PAUSE) => {}
-            }
-            stream = api.stream(board, frames.last_id.as_deref()).await.ok();
-        }
-    });
+    for what in [Matter::Tasks, Matter::Approvals] {
+        let first = api.stream(board, what, None).await?;
+        tokio::spawn(follow(api.clone(), board, what, first, sender.clone()));
+    }
     Ok(receiver)
+}
+
+async fn follow(
+    api: Api,
+    board: BoardId,
+    what: Matter,
+    first: reqwest::Response,
+    sender: mpsc::Sender<Value>,
+) {
+    let mut frames = Frames::default();
+    let mut stream = Some(first);
+    loop {
+        if let Some(open) = stream.take()
+            && !pass_on(open, &mut frames, &sender).await
+        {
+            return;
+        }
+        tokio::select! {
+            () = sender.closed() => return,
+            () = tokio::time::sleep(PAUSE) => {}
+        }
+        stream = api.stream(board, what, frames.last_id.as_deref()).await.ok();
+    }
 }
 
 /// Reads until the stream breaks off. False when nobody listens any more.

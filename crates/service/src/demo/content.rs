@@ -20,6 +20,8 @@ pub(super) struct TaskText {
     pub title: &'static str,
     pub description: &'static str,
     pub priority: &'static str,
+    /// The place in the list of an earlier task that must be done first.
+    pub after: Option<usize>,
 }
 
 pub(super) const TASKS: [TaskText; 8] = [
@@ -27,40 +29,48 @@ pub(super) const TASKS: [TaskText; 8] = [
         title: "Find out why some carts lose their last item",
         description: "Three customers reported it since Monday. Start with the session timeout.",
         priority: "high",
+        after: None,
     },
     TaskText {
         title: "Write tests for the voucher rules",
         description: "Two vouchers at once, an expired one, one for another country.",
         priority: "medium",
+        after: None,
     },
     TaskText {
         title: "Shorten the address form",
         description: "Ask for what the carrier needs and nothing else.",
         priority: "medium",
+        after: None,
     },
     TaskText {
         title: "Retry failed card payments once",
         description: "Only on a timeout of the provider, with the same idempotency key.",
         priority: "high",
+        after: None,
     },
     TaskText {
         title: "Explain delivery times before payment",
         description: "One sentence beside the total; no link to a table.",
         priority: "low",
+        after: None,
     },
     TaskText {
         title: "Measure how long the payment page takes",
         description: "From the click to the first paint, at the slowest tenth of visits.",
         priority: "medium",
+        after: Some(3),
     },
     TaskText {
         title: "Check the checkout with a screen reader",
         description: "Every field has a name, every error is read out.",
         priority: "medium",
+        after: None,
     },
     TaskText {
         title: "Draft the note to customers about the new checkout",
         description: "Five lines, no superlatives.",
         priority: "low",
+        after: Some(4),
     },
 ];

@@ -33,7 +33,7 @@ pub struct DemoSeed {
     pub workers: Vec<DemoAgent>,
     /// The gateway's main agent.
     pub main: DemoAgent,
-    /// The tasks on the board, all in the inbox, oldest first.
+    /// The tasks on the board, all in the inbox, oldest first. The first one waits for no other.
     pub tasks: Vec<DemoTask>,
     /// How many demo organizations were removed to make place for this one.
     #[serde(skip)]
@@ -80,7 +80,7 @@ impl Services {
         let session = self.store.write(None, None, async |tx| records.insert(tx).await).await?;
         // From here on the local account works as it would over HTTP.
         let board = self.board_writer(Actor::User(session), records.board).await?;
-        let mut tasks = Vec::with_capacity(content::TASKS.len());
+        let mut tasks: Vec<DemoTask> = Vec::with_capacity(content::TASKS.len());
         for text in content::TASKS {
             let new = NewTask {
                 title: text.title.to_owned(),
@@ -90,6 +90,12 @@ impl Services {
                 due_at: None,
                 assigned_agent_id: None,
                 created_by_user_id: None,
+                depends_on: text
+                    .after
+                    .and_then(|earlier| tasks.get(earlier))
+                    .map(|task| task.id)
+                    .into_iter()
+                    .collect(),
                 ..NewTask::default()
             };
             let task = self.create_task(&RequestContext::default(), &board, new).await?.task;

@@ -85,7 +85,7 @@ impl Records {
         }
     }
 
-    /// Done is reached through review, and without an approval: nobody sits beside the demo to give one.
+    /// Done is reached through review and an approval, which the one who runs the demo gives.
     fn board(&self, now: Timestamp) -> Board {
         Board {
             id: self.board,
@@ -102,7 +102,7 @@ impl Records {
             goal_confirmed: true,
             goal_source: Some("demo".to_owned()),
             rules: BoardRules {
-                require_approval_for_done: false,
+                require_approval_for_done: true,
                 require_review_before_done: true,
                 ..BoardRules::default()
             },

@@ -55,6 +55,30 @@ async fn a_title_cannot_steer_the_terminal() {
 }
 
 #[tokio::test]
+async fn the_table_tells_what_keeps_a_task_from_going_on() {
+    let (mut show, tape) = show(Style::Live);
+    let (first, lead) = (TaskId::generate(), AgentId::generate());
+    let task = |id: TaskId, title: &str, status: &str, after: &[TaskId]| {
+        json!({"id": id, "title": title, "status": status, "updated_at": "1", "assigned_agent_id": null,
+               "depends_on_task_ids": after})
+    };
+    let mut scene = Scene::default();
+    let items = [task(first, "first", "review", &[]), task(TaskId::generate(), "second", "inbox", &[first])];
+    scene.see_page(&json!({"items": items}), Instant::now());
+    for (status, resolved_at) in [("pending", None), ("approved", Some("2"))] {
+        let event = json!({"approval": {"id": TaskId::generate(), "status": status, "agent_id": lead,
+            "task_ids": [first], "task_titles": ["first"], "created_at": "1", "resolved_at": resolved_at}});
+        show.happened(&scene.see_event(&event, Instant::now()).expect("known"));
+        show.draw(&scene, Instant::now());
+    }
+    let text = text(&tape);
+    for wanted in ["asks you", "blocked", "approval asked: first", "approved: first"] {
+        assert!(text.contains(wanted), "{wanted}: {text}");
+    }
+    assert!(text.contains("you  ") && text.contains("approved     "), "{text}");
+}
+
+#[tokio::test]
 async fn lines_come_one_by_one_and_carry_long_notes_whole() {
     let (mut show, tape) = show(Style::Lines);
     let long = "x".repeat(200);
