@@ -205,6 +205,11 @@ impl TestIssuer {
         }));
     }
 
+    /// Deletes a user behind everybody's back.
+    pub fn remove_user(&self, id: &str) {
+        self.shared.inside().users.remove(id);
+    }
+
     /// Whether Clerk's API has this user.
     #[must_use]
     pub fn has_user(&self, id: &str) -> bool {
