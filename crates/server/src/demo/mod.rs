@@ -26,7 +26,7 @@ use mc_service::demo::DemoSeed;
 use secrecy::SecretString;
 use tokio::task::JoinHandle;
 
-use crate::config::values::{Attempts, RateLimitBackend};
+use crate::config::values::{Attempts, AuthMode, RateLimitBackend};
 use crate::config::{Refusal, Settings};
 use crate::serve::{Ended, Shutdown};
 use crate::signals::Signals;
@@ -114,6 +114,12 @@ pub async fn run(command: &DemoCommand) -> Result<String, StartError> {
 
 /// Seeds, finds or starts a server, and lets the agents work until they are told to stop.
 async fn perform(command: &DemoCommand) -> Result<String, StartError> {
+    if command.settings.auth.auth_mode != AuthMode::Local {
+        return Err(StartError::new(
+            "the demo signs in with the token of local mode, and AUTH_MODE is another one",
+            "set AUTH_MODE=local for it, or let it only make its data with --seed-only",
+        ));
+    }
     let shutdown = Shutdown::default();
     let signals = Signals::listen()
         .map_err(|error| StartError::new("signals cannot be handled", "free some memory").because(error))?;
