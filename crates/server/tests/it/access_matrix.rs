@@ -217,11 +217,12 @@ async fn every_operation_answers_every_actor_as_the_table_says() {
         for case in cases(&below_api(&name)) {
             let mut cells = Vec::new();
             for column in 0..names.len() {
-                if changes_the_world(&below_api(&name)) {
+                let (_, actor) = &actors(&filler.world)[column];
+                let status = filler.status(&name, actor, case.body.as_ref()).await;
+                if status == 200 && changes_the_world(&below_api(&name)) {
                     filler = Filler::new().await;
                 }
-                let (_, actor) = &actors(&filler.world)[column];
-                cells.push(filler.status(&name, actor, case.body.as_ref()).await);
+                cells.push(status);
             }
             assert!(cells.iter().all(|status| *status < 500), "{name}: {cells:?}");
             check_anonymous(operation, &name, &cells);
