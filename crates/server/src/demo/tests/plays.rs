@@ -28,6 +28,14 @@ async fn agents_bring_a_task_to_review_and_the_lead_accepts_it(backend: Backend)
         .collect();
     assert_eq!(path.last(), Some(&("done", "lead")));
     assert!(path.contains(&("review", "worker")), "{path:?}");
+    let decisions: Vec<(&str, &str)> = lines
+        .iter()
+        .filter(|line| line["task_id"] == task)
+        .filter_map(|line| Some((line["event"].as_str()?.strip_prefix("approval.")?, role(&seed, line))))
+        .collect();
+    assert_eq!(decisions, [("pending", "lead"), ("approved", "nobody")], "a person decides");
+    let addressed = |line: &&Value| line["message"].as_str().is_some_and(|said| said.starts_with("@lead "));
+    assert!(lines.iter().filter(addressed).any(|line| role(&seed, line) == "worker"));
     let reported = |line: &&Value| line["task_id"] == task && line["event"] == "task.comment";
     assert!(lines.iter().filter(reported).any(|line| role(&seed, line) == "worker"));
     let checked_in = lines.iter().filter(|line| line["event"] == "agent.heartbeat").count();
