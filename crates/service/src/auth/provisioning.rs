@@ -5,7 +5,7 @@ use mc_model::event::{NewActivity, Scope, kind};
 use mc_model::ids::{MemberId, OrganizationId, UserId};
 use mc_model::organization::{Member, PERSONAL};
 use mc_model::user::User;
-use mc_model::{Error, Result, Timestamp};
+use mc_model::{Error, ErrorKind, Result, Timestamp};
 use mc_store::{self as store, WriteTx};
 use serde_json::json;
 
@@ -38,14 +38,7 @@ impl Services {
     pub(super) async fn provision(&self, identity: &Identity<'_>) -> Result<UserSession> {
         self.store
             .write(None, None, async |tx| {
-                let made = new_user(identity);
-                store::users::insert_if_absent(tx, &made, tx.now()).await?;
-                let (mut user, _) = read(tx, identity).await?;
-                let is_new = user.id == made.id;
-                store::users::lock(tx, user.id).await?;
-                // Read again behind the lock: another first request may just have finished.
-                let (fresh, member) = read(tx, identity).await?;
-                user.clone_from(&fresh);
+                let (mut user, member, is_new) = obtain_account(tx, identity).await?;
                 fill_profile(tx, &mut user, identity).await?;
                 let member = match member {
                     Some(member) => member,
@@ -85,10 +78,29 @@ pub(super) fn being_deleted() -> Error {
     Error::forbidden("This account is being deleted.")
 }
 
-async fn read(tx: &WriteTx, identity: &Identity<'_>) -> Result<(User, Option<Member>)> {
-    store::users::with_active_membership(tx, identity.external_id)
-        .await?
-        .ok_or_else(|| Error::internal("an account vanished while it was made"))
+/// The account, locked, with its active membership, and whether it was made just now.
+async fn obtain_account(tx: &WriteTx, identity: &Identity<'_>) -> Result<(User, Option<Member>, bool)> {
+    /// An account that was there and is deleted before it is locked has to be made anew; more than once in a row only
+    /// if somebody does nothing else.
+    const ATTEMPTS: u32 = 5;
+    for _ in 0..ATTEMPTS {
+        let made = new_user(identity);
+        store::users::insert_if_absent(tx, &made, tx.now()).await?;
+        let Some((found, _)) = read(tx, identity).await? else { continue };
+        if !store::users::lock(tx, found.id).await? {
+            continue;
+        }
+        // Read again behind the lock: another first request may just have finished.
+        if let Some((user, member)) = read(tx, identity).await? {
+            let is_new = user.id == made.id;
+            return Ok((user, member, is_new));
+        }
+    }
+    Err(Error::text(ErrorKind::Unavailable, "The account is being deleted. Try again in a moment."))
+}
+
+async fn read(tx: &WriteTx, identity: &Identity<'_>) -> Result<Option<(User, Option<Member>)>> {
+    store::users::with_active_membership(tx, identity.external_id).await
 }
 
 pub(super) fn new_user(identity: &Identity<'_>) -> User {
