@@ -102,13 +102,15 @@ impl Dialect {
     }
 }
 
-/// Whether the same transaction may succeed when run again: a deadlock, a serialization failure or a busy database.
+/// Whether the same transaction may succeed when run again: a deadlock, a serialization failure, or a row that was
+/// referred to and then deleted by a neighbour, which the transaction sees when it looks again.
 pub(crate) fn is_transient(error: &DbErr) -> bool {
     const SERIALIZATION_FAILURE: &str = "40001";
     const DEADLOCK: &str = "40P01";
+    const FOREIGN_KEY: &str = "23503";
     database_error(error)
         .and_then(|error| error.code())
-        .is_some_and(|code| code == SERIALIZATION_FAILURE || code == DEADLOCK)
+        .is_some_and(|code| [SERIALIZATION_FAILURE, DEADLOCK, FOREIGN_KEY].contains(&&*code))
 }
 
 /// Whether the database could not be reached at all.
