@@ -43,6 +43,28 @@ async fn agents_bring_a_task_to_review_and_the_lead_accepts_it(backend: Backend)
     server.stop().await;
 }
 
+#[tokio::test]
+async fn a_task_is_started_once_the_one_it_waits_for_is_done() {
+    // Keys come in the order in which the demo writes them.
+    const LAST: &str = "\"title\":\"Measure how long the payment page takes\",\"status\":\"in_progress\"";
+    let database = TestDatabase::new(Backend::Sqlite).await;
+    let place = Place::on(&database, "0");
+    let server = place.serve().await;
+    let seed = seed::seed(&place.settings).await.expect("seeded");
+    let title = "Measure how long the payment page takes";
+    let first = seed.tasks[3].id.to_string();
+    let second = seed.tasks.iter().find(|task| task.title == title).expect("seeded").id.to_string();
+
+    let (played, lines) = place.play_until(&server.url, &seed, LAST).await;
+
+    assert_eq!(played.expect("it goes well").refused, 0);
+    let moved = |task: &str, status: &str| {
+        lines.iter().position(|line| line["task_id"] == task && line["status"] == status).expect("it moved")
+    };
+    assert!(moved(&first, "done") < moved(&second, "in_progress"));
+    server.stop().await;
+}
+
 fn role(seed: &mc_service::demo::DemoSeed, line: &Value) -> &'static str {
     match line["agent_id"].as_str() {
         Some(id) if id == seed.lead.id.to_string() => "lead",
