@@ -193,7 +193,10 @@ const ALL: [Guidance; 13] = [
         actor: "any_agent",
         prerequisites: &[TOKEN, OWN_BOARD],
         side_effects: &[NONE],
-        when: &["You asked for an approval and want the decision.", "You plan something that may wait for one."],
+        when: &[
+            "You asked for an approval and want the decision.",
+            "You plan something that may wait for one.",
+        ],
         when_not: &["You want to ask for one: create it."],
         warnings: &["Pending is not approved: do not act on it."],
         routing: &["Ask for status=pending to see what people still have to decide."],

@@ -40,6 +40,8 @@ async fn main() -> std::io::Result<()> {
         token("Ben", &[]),
     );
     std::fs::write(&file, settings)?;
-    println!("{url} issues tokens; settings and two tokens, good for an hour, are in {file}. Ctrl-C stops it.");
+    println!(
+        "{url} issues tokens; settings and two tokens, good for an hour, are in {file}. Ctrl-C stops it."
+    );
     tokio::signal::ctrl_c().await
 }

@@ -201,7 +201,7 @@ fn finish(entry: &Entry, cast: &Cast, turn: u64) -> Option<Deed> {
         "rejected" => Some(Deed::of(lead, Act::SendBack { task })),
         _ => {
             let is_ours = approval.agent_id == Some(lead) && turn >= entry.turn + THINKING_TURNS;
-            is_ours.then(|| Deed { agent: None, act: Act::Approve { task, approval: approval.id } })
+            is_ours.then_some(Deed { agent: None, act: Act::Approve { task, approval: approval.id } })
         }
     }
 }

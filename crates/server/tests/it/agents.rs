@@ -9,7 +9,7 @@ use mc_model::ids::AgentId;
 use mc_model::{Clock, Timestamp};
 use mc_store as store;
 use mc_store::WriteTx;
-use mc_testkit::{Actor, Backend, TestApp, TestAgent, World, db_test, raw};
+use mc_testkit::{Actor, Backend, TestAgent, TestApp, World, db_test, raw};
 use serde_json::{Value, json};
 
 const HEALTH: &str = "/api/v1/agent/healthz";
@@ -92,16 +92,27 @@ async fn a_check_in_shows_the_agent_and_is_announced(backend: Backend) {
     let answer = app.call(&world.lead, axum::http::Method::POST, HEARTBEAT, None).await.ok();
     let names: Vec<_> = answer.as_object().expect("an object").keys().map(String::as_str).collect();
     let wanted = [
-        "board_id", "name", "status", "heartbeat_config", "identity_profile", "identity_template", "soul_template",
-        "id", "gateway_id", "is_board_lead", "is_gateway_main", "openclaw_session_id", "last_seen_at", "created_at",
+        "board_id",
+        "name",
+        "status",
+        "heartbeat_config",
+        "identity_profile",
+        "identity_template",
+        "soul_template",
+        "id",
+        "gateway_id",
+        "is_board_lead",
+        "is_gateway_main",
+        "openclaw_session_id",
+        "last_seen_at",
+        "created_at",
         "updated_at",
     ];
     assert_eq!(names, wanted);
     assert_eq!((&answer["is_board_lead"], &answer["is_gateway_main"]), (&json!(true), &json!(false)));
     let main = app.post(&world.main, HEARTBEAT, json!({})).await.ok();
     assert_eq!((&main["board_id"], &main["is_gateway_main"]), (&Value::Null, &json!(true)));
-    let activity =
-        "SELECT count(*) FROM activity_events WHERE event_type = 'agent.heartbeat' AND request_id IS NOT NULL";
+    let activity = "SELECT count(*) FROM activity_events WHERE event_type = 'agent.heartbeat' AND request_id IS NOT NULL";
     assert_eq!(raw::text(app.database().url(), activity).await, "2");
     let scope = mc_model::event::Scope::Board(world.board.id);
     let log = store::events::of_scope(app.store().reader(), scope, 0, 10).await.expect("the log can be read");
@@ -152,7 +163,8 @@ async fn many_requests_at_once_refresh_presence_once(backend: Backend) {
     let answers = join_all((0..20).map(|_| app.get(&world.worker, HEALTH))).await;
     answers.iter().for_each(|answer| drop(answer.ok()));
     let scope = mc_model::event::Scope::Board(world.board.id);
-    let log = store::events::of_scope(app.store().reader(), scope, 0, 100).await.expect("the log can be read");
+    let log =
+        store::events::of_scope(app.store().reader(), scope, 0, 100).await.expect("the log can be read");
     assert_eq!(log.len(), 1);
 }
 

@@ -15,7 +15,9 @@ async fn of_fifty_agents_that_claim_a_task_one_gets_it(backend: Backend) {
     let world = app.world().await;
     let mut agents = Vec::new();
     for number in 0..AGENTS {
-        agents.push(app.add_agent(world.gateway, Some(world.board.id), &format!("Agent {number}"), false).await);
+        agents.push(
+            app.add_agent(world.gateway, Some(world.board.id), &format!("Agent {number}"), false).await,
+        );
     }
     let path = task_of(world.board.id, world.task.id);
     let mut stream = app.stream(&world.owner, &format!("{}/stream", tasks_of(world.board.id)), &[]).await;

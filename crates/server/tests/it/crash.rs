@@ -190,7 +190,8 @@ async fn write_until_cut(base: String, path: String, count: Arc<AtomicUsize>) ->
     let mut done = Acknowledged::default();
     for number in 0.. {
         let create = json!({"title": format!("task {number}"), "priority": "high"});
-        let Ok(created) = try_to_ask(&client, Method::POST, format!("{base}{path}"), Some(create)).await else {
+        let Ok(created) = try_to_ask(&client, Method::POST, format!("{base}{path}"), Some(create)).await
+        else {
             break;
         };
         let task = created.ok()["id"].as_str().expect("an id").to_owned();
@@ -200,7 +201,8 @@ async fn write_until_cut(base: String, path: String, count: Arc<AtomicUsize>) ->
             continue;
         }
         let url = format!("{base}{path}/{task}/comments");
-        let Ok(said) = try_to_ask(&client, Method::POST, url, Some(json!({"message": "a comment"}))).await else {
+        let Ok(said) = try_to_ask(&client, Method::POST, url, Some(json!({"message": "a comment"}))).await
+        else {
             break;
         };
         let comment = said.ok()["id"].as_str().expect("an id").to_owned();
@@ -226,7 +228,8 @@ async fn live_and_be_killed(site: &Site, writes: usize, all: &mut Acknowledged) 
     };
     tokio::time::timeout(PATIENCE, enough).await.expect("the server takes writes");
     server.kill();
-    let done = tokio::time::timeout(PATIENCE, writers.join_all()).await.expect("a killed server hangs nobody up");
+    let done =
+        tokio::time::timeout(PATIENCE, writers.join_all()).await.expect("a killed server hangs nobody up");
     for part in done {
         all.tasks.extend(part.tasks);
         all.comments.extend(part.comments);
@@ -352,10 +355,14 @@ fn assert_limited(reply: &Reply) {
 
 #[db_test]
 async fn two_servers_count_attempts_together_in_redis(backend: Backend) {
-    let redis = std::env::var("TEST_REDIS_URL").expect("TEST_REDIS_URL: put scripts/with-services before the command");
+    let redis = std::env::var("TEST_REDIS_URL")
+        .expect("TEST_REDIS_URL: put scripts/with-services before the command");
     let site = Site::new(backend).await;
-    let limits =
-        [("RATE_LIMIT_AGENT_AUTH", "20/60"), ("RATE_LIMIT_BACKEND", "redis"), ("RATE_LIMIT_REDIS_URL", &*redis)];
+    let limits = [
+        ("RATE_LIMIT_AGENT_AUTH", "20/60"),
+        ("RATE_LIMIT_BACKEND", "redis"),
+        ("RATE_LIMIT_REDIS_URL", &*redis),
+    ];
     let servers = [site.start(&limits), site.start(&limits)];
     let address = fresh_address();
     for attempt in 0..20 {
@@ -370,7 +377,10 @@ async fn two_servers_count_attempts_together_in_redis(backend: Backend) {
 #[db_test]
 async fn a_server_on_its_own_counts_in_memory(backend: Backend) {
     let site = Site::new(backend).await;
-    let servers = [site.start(&[("RATE_LIMIT_AGENT_AUTH", "20/60")]), site.start(&[("RATE_LIMIT_AGENT_AUTH", "20/60")])];
+    let servers = [
+        site.start(&[("RATE_LIMIT_AGENT_AUTH", "20/60")]),
+        site.start(&[("RATE_LIMIT_AGENT_AUTH", "20/60")]),
+    ];
     let address = fresh_address();
     for _ in 0..20 {
         as_agent(&servers[0], &address).await.ok();

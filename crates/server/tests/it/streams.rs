@@ -70,7 +70,8 @@ async fn every_change_is_sent_once_and_in_order(backend: Backend) {
     let event = stream.next().await;
     assert_eq!((&event.data["type"], &event.data["task"]), (&json!("task.status_changed"), &moved));
     assert_eq!(event.data["activity"]["agent_id"], json!(world.worker.agent.id));
-    let comment = app.post(&world.worker, &comments_of(board, task), json!({"message": "hi\nthere"})).await.ok();
+    let comment =
+        app.post(&world.worker, &comments_of(board, task), json!({"message": "hi\nthere"})).await.ok();
     let event = stream.next().await;
     assert_eq!((&event.data["type"], &event.data["comment"]), (&json!("task.comment"), &comment));
     assert_eq!(event.data.get("task"), None, "a comment comes without its task");
@@ -112,7 +113,9 @@ async fn the_form_is_that_of_server_sent_events(backend: Backend) {
     assert_eq!(header("content-type"), Some("text/event-stream; charset=utf-8"));
     assert_eq!(header("cache-control"), Some("no-store"));
     assert_eq!(header("x-accel-buffering"), Some("no"));
-    app.post(&world.owner, &comments_of(world.board.id, world.task.id), json!({"message": "a\r\nb\u{2028}"})).await.ok();
+    app.post(&world.owner, &comments_of(world.board.id, world.task.id), json!({"message": "a\r\nb\u{2028}"}))
+        .await
+        .ok();
     let raw = String::from_utf8(stream.raw().await).expect("UTF-8");
     let lines: Vec<_> = raw.split("\r\n").collect();
     let [event, id, data, "", ""] = lines[..] else { panic!("not one event: {raw:?}") };
@@ -140,7 +143,9 @@ async fn a_stream_goes_on_where_another_one_ended(backend: Backend) {
         let wanted: Vec<_> = (known as i64 + 1..=(CHANGES + known) as i64 + 1).collect();
         assert_eq!(ids(&missed), wanted, "after {known}");
         let old = CHANGES - known;
-        let kept = |events: &[SentEvent]| events.iter().map(|event| event.data["activity"].clone()).collect::<Vec<_>>();
+        let kept = |events: &[SentEvent]| {
+            events.iter().map(|event| event.data["activity"].clone()).collect::<Vec<_>>()
+        };
         assert_eq!(kept(&missed[..old]), kept(&all[known..]), "after {known}");
     }
 }
@@ -225,7 +230,10 @@ async fn a_slow_follower_catches_up(backend: Backend) {
     let rest = slow.take(BEYOND_MEMORY - 1).await;
     assert_eq!(ids(&rest), (2..=BEYOND_MEMORY as i64).collect::<Vec<_>>());
     let mut from_the_start = resume(&app, &world, "0").await;
-    assert_eq!(ids(&from_the_start.take(BEYOND_MEMORY).await), (1..=BEYOND_MEMORY as i64).collect::<Vec<_>>());
+    assert_eq!(
+        ids(&from_the_start.take(BEYOND_MEMORY).await),
+        (1..=BEYOND_MEMORY as i64).collect::<Vec<_>>()
+    );
     rename(&app, &world, "live again").await;
     for stream in [&mut slow, &mut from_the_start] {
         assert_eq!(stream.next().await.data["task"]["title"], "live again");

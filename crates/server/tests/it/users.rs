@@ -2,8 +2,8 @@
 
 use axum::http::StatusCode;
 use futures_util::future::join_all;
-use mc_testkit::{Actor, Backend, TestApp, db_test, raw};
 use mc_testkit::world::OWNER_TOKEN;
+use mc_testkit::{Actor, Backend, TestApp, db_test, raw};
 use serde_json::{Value, json};
 
 const BOOTSTRAP: &str = "/api/v1/auth/bootstrap";
@@ -45,7 +45,9 @@ async fn the_first_request_makes_the_account_and_its_organization(backend: Backe
     assert_eq!((&member["role"], &member["user_id"]), (&json!("owner"), &user["id"]));
     assert_eq!((&member["all_boards_read"], &member["all_boards_write"]), (&json!(true), &json!(true)));
     assert_eq!((&member["user"]["email"], &member["board_access"]), (&user["email"], &json!([])));
-    for (table, rows) in [("users", "1"), ("organizations", "1"), ("organization_members", "1"), ("skill_packs", "2")] {
+    for (table, rows) in
+        [("users", "1"), ("organizations", "1"), ("organization_members", "1"), ("skill_packs", "2")]
+    {
         assert_eq!(count(&app, table).await, rows, "{table}");
     }
 }
@@ -65,7 +67,9 @@ async fn twelve_first_requests_at_once_make_one_account(backend: Backend) {
     let owner = Actor::bearer(OWNER_TOKEN);
     let users = join_all((0..12).map(|_| bootstrap(&app, &owner))).await;
     assert!(users.iter().all(|user| user == &users[0]), "{users:?}");
-    for (table, rows) in [("users", "1"), ("organizations", "1"), ("organization_members", "1"), ("skill_packs", "2")] {
+    for (table, rows) in
+        [("users", "1"), ("organizations", "1"), ("organization_members", "1"), ("skill_packs", "2")]
+    {
         assert_eq!(count(&app, table).await, rows, "{table}");
     }
 }
@@ -101,7 +105,11 @@ async fn a_profile_is_changed_field_by_field(backend: Backend) {
     assert_eq!(cleared["timezone"], "Europe/Berlin", "what was not sent stays");
     assert_eq!(app.patch(&world.writer, ME, json!({})).await.ok(), cleared);
     let sneaky = json!({"email": "x@example.com", "is_super_admin": true, "id": world.owner.user.id});
-    assert_eq!(app.patch(&world.writer, ME, sneaky).await.ok(), cleared, "these are not for the person to change");
+    assert_eq!(
+        app.patch(&world.writer, ME, sneaky).await.ok(),
+        cleared,
+        "these are not for the person to change"
+    );
     let wrong = app.patch(&world.writer, ME, json!({"name": 1, "notes": ["x"]})).await;
     assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(wrong.json()["detail"].as_array().map(Vec::len), Some(2), "{wrong}");

@@ -47,7 +47,8 @@ async fn a_worker_moves_its_own_and_free_tasks_anywhere(backend: Backend) {
 async fn a_task_of_another_agent_is_not_a_workers_to_move(backend: Backend) {
     let app = TestApp::new(backend).await;
     let world = app.world().await;
-    let task = app.add_task_with(world.board.id, "t", TaskStatus::InProgress, Some(world.main.agent.id)).await;
+    let task =
+        app.add_task_with(world.board.id, "t", TaskStatus::InProgress, Some(world.main.agent.id)).await;
     let path = task_of(world.board.id, task.id);
     for status in STATES {
         let answer = app.patch(&world.worker, &path, json!({"status": status.as_str()})).await;
@@ -83,7 +84,8 @@ async fn workers_send_nothing_but_status_comment_and_values(backend: Backend) {
     }
     let after = shown(&app, &world.owner, world.board.id, world.task.id).await;
     assert_state(&after, TaskStatus::Inbox, None, None, "refused as a whole");
-    let unknown = app.patch(&world.worker, &path, json!({"status": "in_progress", "mood": "fine"})).await.ok();
+    let unknown =
+        app.patch(&world.worker, &path, json!({"status": "in_progress", "mood": "fine"})).await.ok();
     assert_eq!(unknown["status"], "in_progress", "what nobody knows is ignored");
 }
 
@@ -174,9 +176,12 @@ async fn a_lead_assigns_but_neither_edits_nor_comments_in_a_patch(backend: Backe
     let world = app.world().await;
     let path = task_of(world.board.id, world.task.id);
     let send = async |body: Value| app.patch(&world.lead, &path, body).await;
-    for (field, value) in
-        [("title", json!("t")), ("description", Value::Null), ("priority", json!("p")), ("due_at", Value::Null)]
-    {
+    for (field, value) in [
+        ("title", json!("t")),
+        ("description", Value::Null),
+        ("priority", json!("p")),
+        ("due_at", Value::Null),
+    ] {
         let answer = send(json!({field: value})).await;
         assert_plain(&answer, StatusCode::FORBIDDEN);
         assert!(answer.json()["detail"].as_str().is_some_and(|text| text.contains(field)), "{answer}");

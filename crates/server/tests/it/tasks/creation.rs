@@ -110,7 +110,10 @@ async fn all_faults_of_a_body_are_told_at_once(backend: Backend) {
     let faults = body["detail"].as_array().expect("a list");
     let places: Vec<_> = faults.iter().map(|fault| fault["loc"][1].as_str().expect("a field")).collect();
     assert_eq!(places, ["title", "status", "due_at", "assigned_agent_id"], "in declared order");
-    assert!(faults.iter().all(|fault| fault.get("msg").is_some() && fault.get("input").is_some()), "{answer}");
+    assert!(
+        faults.iter().all(|fault| fault.get("msg").is_some() && fault.get("input").is_some()),
+        "{answer}"
+    );
 }
 
 #[db_test]
@@ -192,7 +195,8 @@ async fn moments_have_six_digits_or_none(backend: Backend) {
     let path = tasks_of(world.board.id);
     for moment in ["2026-05-06T07:08:09.000010", "2026-05-06T07:08:09", "2026-05-06T07:08:09.500000"] {
         app.clock().set(Timestamp::parse_iso(moment).expect("a moment"));
-        let created = app.post(&world.owner, &path, json!({"title": moment, "status": "in_progress"})).await.ok();
+        let created =
+            app.post(&world.owner, &path, json!({"title": moment, "status": "in_progress"})).await.ok();
         let id = created["id"].as_str().expect("an id").parse().expect("an id");
         let listed = shown(&app, &world.owner, world.board.id, id).await;
         for task in [&created, &listed] {

@@ -79,7 +79,13 @@ pub async fn board_with(app: &TestApp, world: &mc_testkit::World, rules: BoardRu
 
 /// What a task shows of its state: status, assignee, whether its clock runs.
 #[track_caller]
-fn assert_state(task: &Value, status: TaskStatus, assignee: Option<AgentId>, since: Option<&str>, case: &str) {
+fn assert_state(
+    task: &Value,
+    status: TaskStatus,
+    assignee: Option<AgentId>,
+    since: Option<&str>,
+    case: &str,
+) {
     let found = (&task["status"], &task["assigned_agent_id"], &task["in_progress_at"]);
     let wanted = (&json!(status.as_str()), &json!(assignee), &json!(since));
     assert_eq!(found, wanted, "{case}: {task}");

@@ -29,7 +29,9 @@ pub async fn told(app: &TestApp) -> Vec<(String, Value, Value)> {
     let text = |value: &Value| value.as_str().expect("a kind").to_owned();
     let jobs = outbox(app).await;
     jobs.iter()
-        .map(|job| (text(&job.payload["notice"]), job.payload["agent_id"].clone(), job.payload["wake"].clone()))
+        .map(|job| {
+            (text(&job.payload["notice"]), job.payload["agent_id"].clone(), job.payload["wake"].clone())
+        })
         .collect()
 }
 

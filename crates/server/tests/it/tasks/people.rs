@@ -10,7 +10,9 @@ use mc_model::task::{Task, TaskStatus};
 use mc_testkit::{Backend, TestApp, World, db_test};
 use serde_json::{Value, json};
 
-use super::{STATES, assert_coded, assert_fault, assert_plain, assert_state, board_with, shown, task_of, tasks_of};
+use super::{
+    STATES, assert_coded, assert_fault, assert_plain, assert_state, board_with, shown, task_of, tasks_of,
+};
 
 /// A task of the world's board in this state, assigned to its worker, made a minute before now.
 async fn worked_on(app: &TestApp, world: &World, status: TaskStatus) -> Task {
@@ -69,7 +71,11 @@ async fn a_sent_assignee_wins_except_on_the_way_into_review(backend: Backend) {
         let body = json!({"status": to.as_str(), "assigned_agent_id": main});
         let after = app.patch(&world.owner, &task_of(world.board.id, before.id), body).await.ok();
         let case = format!("{} to {}", from.as_str(), to.as_str());
-        assert_eq!((&after["status"], &after["assigned_agent_id"]), (&json!(to.as_str()), &json!(wanted)), "{case}");
+        assert_eq!(
+            (&after["status"], &after["assigned_agent_id"]),
+            (&json!(to.as_str()), &json!(wanted)),
+            "{case}"
+        );
     }
 }
 
@@ -139,12 +145,16 @@ async fn an_assignee_is_checked(backend: Backend) {
     let app = TestApp::new(backend).await;
     let world = app.world().await;
     let path = task_of(world.board.id, world.task.id);
-    let assign = async |agent: Value| app.patch(&world.owner, &path, json!({"assigned_agent_id": agent})).await;
+    let assign =
+        async |agent: Value| app.patch(&world.owner, &path, json!({"assigned_agent_id": agent})).await;
     assert_plain(&assign(json!(world.board.id)).await, StatusCode::NOT_FOUND);
     assert_plain(&assign(json!(world.foreign_agent.agent.id)).await, StatusCode::NOT_FOUND);
     let elsewhere = assign(json!(world.neighbour.agent.id)).await;
     assert_coded(&elsewhere, StatusCode::CONFLICT, "assignee_on_other_board");
-    assert_eq!(shown(&app, &world.owner, world.board.id, world.task.id).await["assigned_agent_id"], Value::Null);
+    assert_eq!(
+        shown(&app, &world.owner, world.board.id, world.task.id).await["assigned_agent_id"],
+        Value::Null
+    );
     for agent in [&world.lead, &world.main, &world.worker] {
         assert_eq!(assign(json!(agent.agent.id)).await.ok()["assigned_agent_id"], json!(agent.agent.id));
     }
@@ -159,7 +169,10 @@ async fn readers_and_strangers_change_nothing(backend: Backend) {
         assert_plain(&app.patch(person, &path, json!({"title": "no"})).await, StatusCode::FORBIDDEN);
         assert_plain(&app.delete(person, &path).await, StatusCode::FORBIDDEN);
     }
-    assert_eq!(shown(&app, &world.reader, world.board.id, world.task.id).await["title"], "Write the announcement");
+    assert_eq!(
+        shown(&app, &world.reader, world.board.id, world.task.id).await["title"],
+        "Write the announcement"
+    );
 }
 
 #[db_test]
