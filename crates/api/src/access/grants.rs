@@ -261,8 +261,7 @@ async fn user_or_agent(state: &AppState, parts: &mut Parts) -> Result<Actor> {
 
 /// Counts the attempt, also one without a token, then looks the agent up.
 async fn agent(state: &AppState, parts: &mut Parts) -> Result<AgentSession> {
-    let address = parts.extensions.get::<ClientIp>().and_then(|ip| ip.0);
-    let key = address.map_or_else(|| "unknown".to_owned(), |address| address.to_string());
+    let key = parts.extensions.get::<ClientIp>().copied().unwrap_or(ClientIp(None)).to_string();
     let decision = state.limiter().hit(state.agent_auth_rule(), &key).await;
     parts.extensions.insert(decision);
     decision.into_result()?;

@@ -24,6 +24,7 @@ use utoipa_axum::router::UtoipaMethodRouter;
 use super::grants::board_in_path;
 use crate::error::{ApiError, ErrorBody};
 use crate::limit::{Decision, write_headers};
+use crate::settings::Limits;
 use crate::state::{AGENT_AUTH, AppState};
 use crate::wire::Context;
 
@@ -247,7 +248,9 @@ fn describe(operation: &mut Operation, method: &str, path: &str, doc: &AccessDoc
         operation.security = Some(vec![SecurityRequirement::new("HTTPBearer", [] as [&str; 0])]);
     }
     if doc.is_limited {
-        let limit = json!({"name": AGENT_AUTH, "default": "20/60", "per": "client address"});
+        let default = Limits::default().agent_auth;
+        let default = default.map(|limit| format!("{}/{}", limit.max, limit.window.as_secs()));
+        let limit = json!({"name": AGENT_AUTH, "default": default, "per": "client address"});
         let extensions = operation.extensions.get_or_insert_default();
         extensions.insert("x-ratelimit-policy".to_owned(), limit);
     }
