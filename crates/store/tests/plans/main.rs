@@ -3,6 +3,7 @@
 //! Each query is run through the store's own function while the driver's log is recorded; what was really sent is then
 //! explained. SQLite plans by the schema alone; PostgreSQL by tables of ten thousand rows and fresh statistics.
 
+mod orders;
 mod recorder;
 mod rows;
 mod scale;
