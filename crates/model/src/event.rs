@@ -41,8 +41,8 @@ pub mod kind {
     pub const API_TOKEN_REVOKED: &str = "api_token.revoked";
     /// Somebody who is known tried a change and was refused.
     pub const ACCESS_DENIED: &str = "access.denied";
-    /// An agent was seen or changed. Only in the event log.
-    pub const AGENT_UPDATED: &str = "agent.updated";
+    /// An agent was seen, and nothing else of it changed. Only in the event log.
+    pub const AGENT_SEEN: &str = "agent.seen";
     /// Somebody created an organization; a personal one counts too.
     pub const ORGANIZATION_CREATED: &str = "organization.created";
     /// Somebody became a member by accepting an invite.
@@ -69,6 +69,18 @@ pub mod kind {
     pub const USER_DELETED: &str = "user.deleted";
     /// A person signed in with a subject of an issuer that the account was not linked to before.
     pub const USER_IDENTITY_LINKED: &str = "user.identity_linked";
+
+    /// What happens all the time and leaves the contents of boards as they are: signs of life of agents, and attempts
+    /// that were refused. Each has its place in the log, but lists of tasks, comments, approvals and tags show nothing of
+    /// it. What shows presence or refusals must not take a version from a scope's content.
+    const LEAVES_CONTENT: [&str; 3] = [AGENT_HEARTBEAT, AGENT_SEEN, ACCESS_DENIED];
+
+    /// Whether an event of this kind may change what lists of a board show. A new kind does, unless it is named among
+    /// those that do not: too new a version costs a reader time, too old a one shows what is no longer true.
+    #[must_use]
+    pub fn changes_content(kind: &str) -> bool {
+        !LEAVES_CONTENT.contains(&kind)
+    }
 }
 
 /// Where events are counted: each scope has its own gapless sequence, ordered by commit.

@@ -1,9 +1,11 @@
 //! Versions of what readers see: texts that differ whenever the answers differ.
 //!
-//! * What lists the contents of a board has the place of the board in its event log as its version, and that of the
-//!   organization, because tags, custom fields and accounts belong to it. One statement reads both. So every change of
-//!   what such a list shows must be in one of these two logs, in the transaction that makes it; a change that belongs to
-//!   several organizations, such as the end of an account, is announced in each.
+//! * What lists the contents of a board has as its version the place of the newest event in the log of the board that
+//!   may have changed them, and the same of the organization, because tags, custom fields and accounts belong to it. One
+//!   statement reads both (`content_seq`; [`mc_model::event::kind::changes_content`] says which events count: signs of
+//!   life of agents do not). So every change of what such a list shows must be in one of these two logs, in the
+//!   transaction that makes it; a change that belongs to several organizations, such as the end of an account, is
+//!   announced in each.
 //! * A single task has what it shows as its version. It does not change with its neighbours, so it can stand for "the
 //!   task as I saw it" when somebody changes it.
 
@@ -130,7 +132,7 @@ impl Services {
     /// # Errors
     /// 404 when the board is gone; when the database fails.
     pub async fn board_version(&self, on: &BoardReader, request: &str) -> Result<Version> {
-        let heads = store::events::heads(self.store.reader(), on.board.id).await?;
+        let heads = store::events::content_heads(self.store.reader(), on.board.id).await?;
         let (board, organization) = heads.ok_or_else(|| Error::not_found("There is no such board."))?;
         let mut parts = Parts::of("board");
         parts.add(&on.board.id).add(&board).add(&on.board.organization_id).add(&organization).add(&request);

@@ -74,8 +74,8 @@ pub async fn insert(tx: &WriteTx, board: &Board) -> Result<()> {
         "INSERT INTO boards (id, organization_id, name, slug, description, gateway_id, board_group_id, board_type, \
          objective, success_metrics, target_date, goal_confirmed, goal_source, require_approval_for_done, \
          require_review_before_done, comment_required_for_review, block_status_changes_with_pending_approval, \
-         only_lead_can_change_status, max_agents, created_at, updated_at, event_seq, {counts}) VALUES \
-         ($1,$2,$3,$4,$5,$6,$7,$8,$9,{metrics},$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22{zeros})",
+         only_lead_can_change_status, max_agents, created_at, updated_at, event_seq, content_seq, {counts}) VALUES \
+         ($1,$2,$3,$4,$5,$6,$7,$8,$9,{metrics},$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$22{zeros})",
         counts = COUNTS.join(", "),
         metrics = tx.link().dialect.json(10),
         zeros = ",0".repeat(COUNTS.len())

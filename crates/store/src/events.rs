@@ -25,12 +25,13 @@ pub async fn head(db: &impl Conn, scope: Scope) -> Result<Option<i64>> {
     db.link().row(sql, vec![scope.id().into()]).await?.map(|row| row.get(0)).transpose()
 }
 
-/// The sequence numbers of the newest events of a board and of its organization, read as of one moment.
+/// The sequence numbers of the newest events of a board and of its organization that may have changed what lists show
+/// ([`mc_model::event::kind::changes_content`]), read as of one moment.
 ///
 /// # Errors
 /// When the database fails; none when there is no such board.
-pub async fn heads(db: &impl Conn, board: BoardId) -> Result<Option<(i64, i64)>> {
-    let sql = "SELECT b.event_seq, o.event_seq FROM boards b JOIN organizations o ON o.id = b.organization_id \
+pub async fn content_heads(db: &impl Conn, board: BoardId) -> Result<Option<(i64, i64)>> {
+    let sql = "SELECT b.content_seq, o.content_seq FROM boards b JOIN organizations o ON o.id = b.organization_id \
                WHERE b.id = $1";
     db.link().row(sql, vec![id(board)]).await?.map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()
 }

@@ -62,8 +62,8 @@ pub async fn demos(db: &impl Conn) -> Result<Vec<Organization>> {
 /// # Errors
 /// When the database fails.
 pub async fn insert(db: &impl Conn, organization: &Organization) -> Result<()> {
-    let sql = "INSERT INTO organizations (id, name, is_demo, event_seq, created_at, updated_at) \
-               VALUES ($1,$2,$3,$4,$5,$6)";
+    let sql = "INSERT INTO organizations (id, name, is_demo, event_seq, content_seq, created_at, updated_at) \
+               VALUES ($1,$2,$3,$4,$4,$5,$6)";
     let values = vec![
         id(organization.id),
         organization.name.clone().into(),

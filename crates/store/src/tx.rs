@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use mc_model::clock::Timestamp;
-use mc_model::event::{NewActivity, Scope};
+use mc_model::event::{NewActivity, Scope, kind};
 use mc_model::ids::{ActivityId, AgentId, ApprovalId, BoardId, JobId, OrganizationId, TaskId};
 use mc_model::{Clock, Error, Result};
 use sea_orm::{DatabaseTransaction, Value};
@@ -231,16 +231,21 @@ impl WriteTx {
     }
 
     /// Takes the sequence numbers of this transaction's events from the row of the scope, and counts its tasks there.
+    /// The statement names `event_seq` first: that tells it from changes that access depends on.
     async fn count_forward(&mut self, scope: Scope) -> Result<Head> {
         let taken = i64::try_from(self.events.len()).map_err(Error::internal)?;
         let organization = match scope {
             Scope::Board(_) => "organization_id",
             Scope::Organization(_) => "id",
         };
+        // Signs of life leave the version of lists as it is.
+        let changes_content = self.events.iter().any(|event| kind::changes_content(event.kind));
+        let content = if changes_content { ", content_seq = event_seq + $1" } else { "" };
         let own = self.tallies.iter().position(|(board, _)| Scope::Board(*board) == scope);
         let tally = own.map(|at| self.tallies.swap_remove(at).1.assignments()).unwrap_or_default();
         let sql = format!(
-            "UPDATE {} SET event_seq = event_seq + $1{tally} WHERE id = $2 RETURNING event_seq, {organization}",
+            "UPDATE {} SET event_seq = event_seq + $1{content}{tally} WHERE id = $2 \
+             RETURNING event_seq, {organization}",
             scope_table(scope)
         );
         let row = self

@@ -152,7 +152,7 @@ async fn a_request_refreshes_presence_at_most_every_thirty_seconds(backend: Back
     let scope = mc_model::event::Scope::Board(world.board.id);
     let log = store::events::of_scope(app.store().reader(), scope, 0, 10).await.expect("the log can be read");
     let kinds: Vec<_> = log.iter().map(|event| event.kind.as_str()).collect();
-    assert_eq!(kinds, ["agent.updated", "agent.updated"], "each touch is announced, once");
+    assert_eq!(kinds, ["agent.seen", "agent.seen"], "each touch is announced, once");
 }
 
 #[db_test]

@@ -6,6 +6,8 @@ use std::time::Duration;
 use axum::http::{Method, StatusCode};
 use futures_util::future::join_all;
 use mc_model::access::Role;
+use mc_model::event::{Scope, kind};
+use mc_store::{self as store, WriteTx};
 use mc_testkit::app::request;
 use mc_testkit::fixture::AllBoards;
 use mc_testkit::{Actor, Answer, Backend, TestApp, World, db_test};
@@ -158,6 +160,92 @@ async fn whatever_changes_an_answer_changes_its_tag(backend: Backend) {
             made.insert(name, id.to_owned());
         }
         assert!(readings.check(&app, &what).await > 0, "{what} changes no reading, so it proves nothing");
+    }
+}
+
+/// The tags of all lists, and the newest events of the board and its organization.
+async fn tags_and_places(app: &TestApp, world: &World) -> (Vec<String>, [i64; 2]) {
+    let mut tags = Vec::new();
+    for (actor, path) in &Readings::of(world).readings {
+        let answer = app.get(actor, path).await;
+        answer.ok();
+        tags.push(etag(&answer));
+    }
+    let scopes = [Scope::Board(world.board.id), Scope::Organization(world.organization.id)];
+    let mut places = [0; 2];
+    for (place, scope) in places.iter_mut().zip(scopes) {
+        let head = store::events::head(app.store().reader(), scope).await.expect("the log can be read");
+        *place = head.expect("the scope is there");
+    }
+    (tags, places)
+}
+
+/// Boards where nothing happens but that agents are there answer 304, though each sign of life has its place in the log.
+#[db_test]
+async fn signs_of_life_and_refusals_leave_the_tags_as_they_are(backend: Backend) {
+    const HEARTBEAT: &str = "/api/v1/agent/heartbeat";
+    let app = TestApp::new(backend).await;
+    let world = app.world().await;
+    let task = task_of(world.board.id, world.task.id);
+    for (what, counted) in [
+        ("a check-in", [true, false]),
+        ("a check-in of the main agent", [false, true]),
+        ("an agent is seen", [true, false]),
+        ("a refused attempt", [false, true]),
+    ] {
+        let (tags, places) = tags_and_places(&app, &world).await;
+        match what {
+            "a check-in" => app.post(&world.worker, HEARTBEAT, json!({})).await.ok(),
+            "a check-in of the main agent" => app.post(&world.main, HEARTBEAT, json!({})).await.ok(),
+            "an agent is seen" => {
+                app.clock().advance(Duration::from_secs(60));
+                app.get(&world.worker, &tasks_of(world.board.id)).await.ok()
+            }
+            _ => {
+                let refused = app.patch(&world.reader, &task, json!({"title": "Mine"})).await;
+                assert_eq!(refused.status, StatusCode::FORBIDDEN, "{refused}");
+                refused.json()
+            }
+        };
+        let (tags_now, places_now) = tags_and_places(&app, &world).await;
+        assert_eq!(tags_now, tags, "{what}");
+        let moved = [places_now[0] > places[0], places_now[1] > places[1]];
+        assert_eq!(moved, counted, "{what} has its place in the log");
+    }
+}
+
+/// A sign of life between two changes, in the same transaction or in one of its own, hides neither.
+#[db_test]
+async fn changes_among_signs_of_life_change_the_tags(backend: Backend) {
+    let app = TestApp::new(backend).await;
+    let world = app.world().await;
+    let board = Scope::Board(world.board.id);
+    let path = tasks_of(world.board.id);
+    let scopes = [board, Scope::Organization(world.organization.id)];
+    for kinds in [
+        [kind::AGENT_SEEN, kind::TASK_UPDATED],
+        [kind::TASK_UPDATED, kind::AGENT_SEEN],
+        [kind::TASK_UPDATED, kind::TASK_UPDATED],
+        // Of a kind that is new here, nothing is known.
+        [kind::AGENT_HEARTBEAT, "agent.renamed"],
+    ] {
+        for scope in scopes {
+            let before = etag(&app.get(&world.owner, &path).await);
+            let record = async |tx: &mut WriteTx| {
+                kinds.into_iter().for_each(|kind| tx.event(kind, None));
+                Ok(())
+            };
+            app.store().write(scope, None, record).await.expect("it can be written");
+            let changed = get_if_new(&app, &world.owner, &path, &before).await;
+            assert_eq!(changed.status, StatusCode::OK, "{kinds:?} in {scope:?}");
+            let seen = async |tx: &mut WriteTx| {
+                tx.event(kind::AGENT_SEEN, None);
+                Ok(())
+            };
+            app.store().write(scope, None, seen).await.expect("it can be written");
+            let same = get_if_new(&app, &world.owner, &path, &etag(&changed)).await;
+            assert_eq!(same.status, StatusCode::NOT_MODIFIED, "{kinds:?} in {scope:?}");
+        }
     }
 }
 

@@ -60,7 +60,7 @@ fn operations(world: &World) -> Vec<(Actor, String, Value, &'static str)> {
 }
 
 /// All events but those that say that an agent is still there.
-const CHANGES: &str = "events WHERE kind <> 'agent.updated'";
+const CHANGES: &str = "events WHERE kind <> 'agent.seen'";
 
 #[db_test]
 async fn every_creation_can_be_sent_again(backend: Backend) {

@@ -54,7 +54,7 @@ impl Services {
             .write(home_scope(session), None, async |tx| {
                 let is_touched = store::agents::touch(tx, agent, tx.now().before(PRESENCE_INTERVAL)).await?;
                 if is_touched {
-                    tx.event(kind::AGENT_UPDATED, Some(agent));
+                    tx.event(kind::AGENT_SEEN, Some(agent));
                 }
                 Ok(is_touched.then(|| tx.now()))
             })

@@ -6,11 +6,13 @@ pub(super) fn tables() -> Vec<Table> {
     vec![organizations(), users(), members(), invites()]
 }
 
-/// `event_seq` is the scope's place in the event log (decisions §5); `is_demo` marks what `demo` made.
+/// `event_seq` is the scope's place in the event log (decisions §5), `content_seq` the place of the newest event there
+/// that may change what lists of its boards show; `is_demo` marks what `demo` made.
 fn organizations() -> Table {
     Table::with_id("organizations")
         .text("name")
         .bigint("event_seq")
+        .bigint("content_seq")
         .flag("is_demo")
         .created_and_updated()
         .index(&["name"])

@@ -31,8 +31,9 @@ fn groups() -> Table {
         .index(&["slug"])
 }
 
-/// `event_seq` is the board's place in the event log (decisions §5): the row that writers of this board lock first. The
-/// `tasks_…` columns say how many tasks the board has, by state and by whether somebody has them.
+/// `event_seq` is the board's place in the event log (decisions §5): the row that writers of this board lock first.
+/// `content_seq` is the place of the newest event there that may change what its lists show. The `tasks_…` columns say
+/// how many tasks the board has, by state and by whether somebody has them.
 fn boards() -> Table {
     Table::with_id("boards")
         .owned_by("organization_id", "organizations")
@@ -54,6 +55,7 @@ fn boards() -> Table {
         .flag_default("only_lead_can_change_status", false)
         .int("max_agents")
         .bigint("event_seq")
+        .bigint("content_seq")
         .bigint("tasks_inbox_free")
         .bigint("tasks_inbox_taken")
         .bigint("tasks_in_progress_free")

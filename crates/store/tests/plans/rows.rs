@@ -98,8 +98,8 @@ pub fn statements(backend: Backend) -> Vec<String> {
     let mut statements = vec![
         sql.insert(
             "organizations",
-            "id, name, event_seq, is_demo, created_at, updated_at",
-            &[&each(ORGANIZATION), "'o' || n", "0", "false", now, now],
+            "id, name, event_seq, content_seq, is_demo, created_at, updated_at",
+            &[&each(ORGANIZATION), "'o' || n", "0", "0", "false", now, now],
         ),
         sql.insert("users", "id, clerk_user_id, is_super_admin", &[&each(USER), "'user ' || n", "false"]),
         sql.insert(
@@ -129,13 +129,14 @@ pub fn statements(backend: Backend) -> Vec<String> {
 }
 
 const BOARD_COLUMNS: &str = "id, organization_id, gateway_id, name, slug, description, board_type, goal_confirmed, \
-     max_agents, event_seq, tasks_inbox_free, tasks_inbox_taken, tasks_in_progress_free, tasks_in_progress_taken, \
-     tasks_review_free, tasks_review_taken, tasks_done_free, tasks_done_taken, created_at, updated_at";
+     max_agents, event_seq, content_seq, tasks_inbox_free, tasks_inbox_taken, tasks_in_progress_free, \
+     tasks_in_progress_taken, tasks_review_free, tasks_review_taken, tasks_done_free, tasks_done_taken, created_at, \
+     updated_at";
 
 fn board_values<'a>(id: &'a str, organization: &'a str, gateway: &'a str, now: &'a str) -> Vec<&'a str> {
     let mut values = vec![id, organization, gateway, "'b' || n", "'b'", "''", "'general'", "false"];
-    // The most agents, the sequence and the eight counts of tasks.
-    values.extend(["0"; 10]);
+    // The most agents, both places in the log and the eight counts of tasks.
+    values.extend(["0"; 11]);
     values.extend([now, now]);
     values
 }
