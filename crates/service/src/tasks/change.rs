@@ -37,9 +37,7 @@ impl Services {
                 let before =
                     before.ok_or_else(|| Error::not_found("There is no such task on this board."))?;
                 check_expected(tx, &before, expected).await?;
-                check_sender(&before, actor.mover(), patch, &board.rules)?;
-                let blocked_by = blockers(tx, board, &before, patch).await?;
-                lists::check_tags(tx, board, patch.tag_ids.as_deref().unwrap_or_default()).await?;
+                let blocked_by = check_ids(tx, on, &before, patch).await?;
                 let facts = facts(tx, on, &before, patch, blocked_by).await?;
                 let change = transition(&before, actor.mover(), patch, &facts)?;
                 store_change(tx, board, &before, &change.task, patch).await?;
@@ -50,6 +48,23 @@ impl Services {
             .await?;
         store::tasks::view(self.store.reader(), task).await
     }
+}
+
+/// Checks who may send which field and the lists of ids that were sent, and gives what the task waits for then. Wrong
+/// tags are a person's first fault and an agent's last (tasks spec §3.2, §3.3).
+async fn check_ids(tx: &WriteTx, on: &TaskWriter, before: &Task, patch: &TaskPatch) -> Result<Vec<TaskId>> {
+    let (board, mover) = (&on.0.on.board, on.0.on.actor.mover());
+    let tags = patch.tag_ids.as_deref().unwrap_or_default();
+    let is_person = mover == Mover::User;
+    if is_person {
+        lists::check_tags(tx, board, tags).await?;
+    }
+    check_sender(before, mover, patch, &board.rules)?;
+    let blocked_by = blockers(tx, board, before, patch).await?;
+    if !is_person {
+        lists::check_tags(tx, board, tags).await?;
+    }
+    Ok(blocked_by)
 }
 
 /// What the task waits for, counting the dependencies that the patch sets.

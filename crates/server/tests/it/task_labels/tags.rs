@@ -1,7 +1,8 @@
 //! The task side of tags (tasks spec §5.1).
 
 use axum::http::StatusCode;
-use mc_model::ids::TagId;
+use mc_model::ids::{TagId, TaskId};
+use mc_model::task::TaskStatus;
 use mc_testkit::{Actor, Answer, Backend, TestApp, db_test, raw};
 use serde_json::{Value, json};
 
@@ -85,6 +86,37 @@ async fn a_tag_of_another_organization_is_missing(backend: Backend) {
     assert_tags(&task, &[]);
     assert_eq!(task["title"], "Write the announcement", "nothing of a refused change is there");
     assert_eq!(app.get(&world.owner, &tasks_of(world.board.id)).await.ok()["total"], 1);
+}
+
+/// Spec §3.2 and §3.3: a person's first fault is an agent's last.
+#[db_test]
+async fn wrong_tags_answer_before_wrong_dependencies_to_people_and_after_to_leads(backend: Backend) {
+    let app = TestApp::new(backend).await;
+    let world = app.world().await;
+    let board = world.board.id;
+    let done = app.add_task_with(board, "done", TaskStatus::Done, None).await.id;
+    let waiting = app.add_task(board, "waits for the world's task").await.id;
+    app.patch(&world.owner, &task_of(board, waiting), json!({"depends_on_task_ids": [world.task.id]}))
+        .await
+        .ok();
+    let (tag, nothing) = (TagId::generate(), TaskId::generate());
+    for (task, on, status) in [
+        (world.task.id, world.task.id, StatusCode::UNPROCESSABLE_ENTITY),
+        (world.task.id, nothing, StatusCode::NOT_FOUND),
+        (world.task.id, waiting, StatusCode::CONFLICT),
+        (done, waiting, StatusCode::CONFLICT),
+    ] {
+        let body = json!({"depends_on_task_ids": [on], "tag_ids": [tag]});
+        let path = task_of(board, task);
+        assert_missing(&app.patch(&world.owner, &path, body.clone()).await, json!([tag]));
+        let to_lead = app.patch(&world.lead, &path, body).await;
+        assert_eq!(to_lead.status, status, "{to_lead}");
+        assert!(!to_lead.text().contains("missing_tag_ids"), "{to_lead}");
+        let alone = app.patch(&world.owner, &path, json!({"depends_on_task_ids": [on], "tag_ids": []})).await;
+        assert_eq!((alone.status, &alone.json()["detail"]), (status, &to_lead.json()["detail"]), "{alone}");
+    }
+    let wrong_assignee = json!({"tag_ids": [tag], "assigned_agent_id": TagId::generate(), "status": "done"});
+    assert_missing(&patch(&app, &world, &world.owner, wrong_assignee).await, json!([tag]));
 }
 
 #[db_test]
