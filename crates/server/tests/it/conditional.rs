@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
 use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt};
 use mc_model::access::Role;
 use mc_model::event::{Scope, kind};
 use mc_store::{self as store, WriteTx};
 use mc_testkit::app::request;
 use mc_testkit::fixture::AllBoards;
-use mc_testkit::{Actor, Answer, Backend, TestApp, World, db_test};
+use mc_testkit::{Actor, Answer, Backend, TestApp, World, db_test, raw};
 use serde_json::{Value, json};
 
 use crate::tasks::{agent_tasks_of, comments_of, task_of, tasks_of};
@@ -397,25 +398,36 @@ async fn what_blocks_a_task_is_part_of_what_was_seen(backend: Backend) {
     assert_eq!(late.status, StatusCode::PRECONDITION_FAILED, "{late}");
 }
 
+/// Six changes of one task that all saw the same version, at two nodes.
+async fn six_changes_of_what_was_seen(nodes: [&TestApp; 2], world: &World, round: usize) {
+    const RIVALS: usize = 6;
+    let task = nodes[0].add_task(world.board.id, "As it was").await;
+    let path = task_of(world.board.id, task.id);
+    let seen = etag(&nodes[0].get(&world.owner, &path).await);
+    let changes = (0..RIVALS).map(async |number| {
+        let body = json!({"title": format!("{round}, {number}")});
+        patch_if(nodes[number % nodes.len()], &world.owner, &path, &seen, body).await
+    });
+    let answers = join_all(changes).await;
+    let (made, refused): (Vec<_>, Vec<_>) =
+        answers.iter().partition(|answer| answer.status == StatusCode::OK);
+    assert_eq!(made.len(), 1, "round {round}");
+    for answer in refused {
+        assert_eq!(answer.status, StatusCode::PRECONDITION_FAILED, "round {round}: {answer}");
+        assert_eq!(answer.json()["detail"]["current"], etag(made[0]), "round {round}");
+    }
+    assert_eq!(nodes[1].get(&world.owner, &path).await.body, made[0].body, "round {round}");
+}
+
 #[db_test]
 async fn of_changes_that_saw_the_same_one_is_made(backend: Backend) {
-    const ROUNDS: usize = 10;
+    const ROUNDS: usize = 200;
+    const AT_ONCE: usize = 5;
     let app = TestApp::new(backend).await;
     let world = app.world().await;
     let other = app.another_node().await;
-    let path = task_of(world.board.id, world.task.id);
-    for round in 0..ROUNDS {
-        let seen = etag(&app.get(&world.owner, &path).await);
-        let changes = (0..6).map(async |number| {
-            let node = if number % 2 == 0 { &app } else { &other };
-            let body = json!({"title": format!("{round}, {number}")});
-            patch_if(node, &world.owner, &path, &seen, body).await
-        });
-        let answers = join_all(changes).await;
-        let made: Vec<_> = answers.iter().filter(|answer| answer.status == StatusCode::OK).collect();
-        assert_eq!(made.len(), 1, "round {round}");
-        let refused = answers.iter().filter(|answer| answer.status == StatusCode::PRECONDITION_FAILED);
-        assert_eq!(refused.count(), 5, "round {round}");
-        assert_eq!(app.get(&world.owner, &path).await.body, made[0].body, "round {round}");
-    }
+    let rounds = (0..ROUNDS).map(|round| six_changes_of_what_was_seen([&app, &other], &world, round));
+    stream::iter(rounds).buffer_unordered(AT_ONCE).collect::<()>().await;
+    let changed = "SELECT count(*) FROM events WHERE kind = 'task.updated'";
+    assert_eq!(raw::text(app.database().url(), changed).await, ROUNDS.to_string(), "each is announced once");
 }
