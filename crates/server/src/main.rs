@@ -47,10 +47,13 @@ fn obey(invocation: Invocation) -> ExitCode {
 
 /// Runs `work` on a new runtime and prints what it returns.
 fn wait(work: impl Future<Output = Result<Option<String>, start::StartError>>) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return fail(&format!("no threads can be started: {error}")),
-    };
+    // A query may keep a thread for a while; beside those there is one for each core, as there would be without.
+    let threads = std::thread::available_parallelism().map_or(1, usize::from) + mc_store::WAITING_THREADS;
+    let runtime =
+        match tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => return fail(&format!("no threads can be started: {error}")),
+        };
     let outcome = runtime.block_on(work);
     // What still runs had its time; a blocked thread must not keep the process.
     runtime.shutdown_background();

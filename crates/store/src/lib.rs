@@ -8,6 +8,7 @@ mod bridge;
 mod dialect;
 mod neighbours;
 mod sql;
+mod sqlite;
 mod store;
 mod tx;
 mod writer;
@@ -37,3 +38,7 @@ pub use dialect::Dialect;
 pub use sql::{Conn, Reader};
 pub use store::{Committed, Listener, Store, StoreOptions};
 pub use tx::{NewJob, WriteTx};
+
+/// How many threads of the runtime may be busy with a query at one time; it needs more than these to stay responsive.
+/// A query on SQLite runs on the thread that asks.
+pub const WAITING_THREADS: usize = sqlite::READERS;

@@ -5,8 +5,6 @@
 
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, Statement};
-
 use crate::store::Announcer;
 use crate::writer::Writer;
 
@@ -17,7 +15,7 @@ const INTERVAL: Duration = Duration::from_millis(200);
 pub(crate) async fn watch(writer: &Writer, announcer: &Announcer) {
     let mut known = None;
     loop {
-        match data_version(writer).await {
+        match writer.data_version().await {
             Ok(version) => {
                 if known.is_some_and(|known| known != version) {
                     announcer.missed();
@@ -28,11 +26,4 @@ pub(crate) async fn watch(writer: &Writer, announcer: &Announcer) {
         }
         tokio::time::sleep(INTERVAL).await;
     }
-}
-
-async fn data_version(writer: &Writer) -> Result<i64, sea_orm::DbErr> {
-    let connection = writer.connection().await;
-    let statement = Statement::from_string(connection.get_database_backend(), "PRAGMA data_version");
-    let row = connection.query_one_raw(statement).await?;
-    row.map_or(Ok(0), |row| row.try_get_by_index(0))
 }

@@ -3,14 +3,16 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use mc_model::{Error, ErrorKind, Result, Timestamp};
+use rusqlite::types::FromSql;
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, QueryResult, Statement, TryGetable,
-    Value,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult,
+    Statement, TryGetable, Value,
 };
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use crate::dialect::{self, Dialect};
+use crate::sqlite::{self, Cells, Readers};
 
 /// Something queries run on: [`Reader`] or [`crate::WriteTx`].
 pub trait Conn: Sync {
@@ -29,65 +31,93 @@ pub struct Link<'a> {
 
 #[derive(Clone, Copy)]
 pub(crate) enum Target<'a> {
-    Pool(&'a DatabaseConnection),
-    Transaction(&'a DatabaseTransaction),
+    SqliteReaders(&'a Readers),
+    SqliteWriter(&'a sqlite::Connection),
+    PostgresPool(&'a DatabaseConnection),
+    PostgresTransaction(&'a DatabaseTransaction),
 }
 
-/// The pool for reads.
-#[derive(Clone, Debug)]
-pub struct Reader {
-    pub(crate) dialect: Dialect,
-    pub(crate) pool: DatabaseConnection,
+/// The connections for reads.
+#[derive(Clone)]
+pub struct Reader(pub(crate) Source);
+
+#[derive(Clone)]
+pub(crate) enum Source {
+    Sqlite(Readers),
+    Postgres(DatabaseConnection),
 }
 
 impl Conn for Reader {
     fn link(&self) -> Link<'_> {
-        Link { dialect: self.dialect, target: Target::Pool(&self.pool), changes_access: None }
+        let (dialect, target) = match &self.0 {
+            Source::Sqlite(readers) => (Dialect::Sqlite, Target::SqliteReaders(readers)),
+            Source::Postgres(pool) => (Dialect::Postgres, Target::PostgresPool(pool)),
+        };
+        Link { dialect, target, changes_access: None }
     }
 }
 
 impl Link<'_> {
-    fn statement(&self, sql: impl Into<String>, values: Vec<Value>) -> Statement {
-        let sql = sql.into();
+    pub(crate) async fn rows(&self, sql: impl Into<String>, values: Vec<Value>) -> Result<Vec<Row>> {
+        let sql = self.noted(sql.into());
+        let rows = match self.target {
+            Target::SqliteReaders(readers) => {
+                return readers.with(|reader| found(reader, &sql, &values, usize::MAX)).await;
+            }
+            Target::SqliteWriter(writer) => return found(writer, &sql, &values, usize::MAX),
+            Target::PostgresPool(pool) => pool.query_all_raw(postgres(sql, values)).await,
+            Target::PostgresTransaction(transaction) => {
+                transaction.query_all_raw(postgres(sql, values)).await
+            }
+        };
+        Ok(rows.map_err(failure)?.into_iter().map(Row::Postgres).collect())
+    }
+
+    pub(crate) async fn row(&self, sql: impl Into<String>, values: Vec<Value>) -> Result<Option<Row>> {
+        let sql = self.noted(sql.into());
+        let row = match self.target {
+            Target::SqliteReaders(readers) => {
+                return Ok(readers.with(|reader| found(reader, &sql, &values, 1)).await?.pop());
+            }
+            Target::SqliteWriter(writer) => return Ok(found(writer, &sql, &values, 1)?.pop()),
+            Target::PostgresPool(pool) => pool.query_one_raw(postgres(sql, values)).await,
+            Target::PostgresTransaction(transaction) => {
+                transaction.query_one_raw(postgres(sql, values)).await
+            }
+        };
+        Ok(row.map_err(failure)?.map(Row::Postgres))
+    }
+
+    /// Runs a statement and says how many rows it touched.
+    pub(crate) async fn run(&self, sql: impl Into<String>, values: Vec<Value>) -> Result<u64> {
+        let sql = self.noted(sql.into());
+        let done = match self.target {
+            Target::SqliteReaders(readers) => return readers.with(|reader| reader.run(&sql, &values)).await,
+            Target::SqliteWriter(writer) => return writer.run(&sql, &values),
+            Target::PostgresPool(pool) => pool.execute_raw(postgres(sql, values)).await,
+            Target::PostgresTransaction(transaction) => transaction.execute_raw(postgres(sql, values)).await,
+        };
+        done.map_err(failure).map(|done: ExecResult| done.rows_affected())
+    }
+
+    /// Logs a statement and notes what it may change.
+    fn noted(&self, sql: String) -> String {
+        tracing::trace!(statement = sql, "store.statement");
         if let Some(flag) = self.changes_access
             && may_change_access(&sql)
         {
             flag.store(true, Ordering::Relaxed);
         }
-        let backend = match self.target {
-            Target::Pool(pool) => pool.get_database_backend(),
-            Target::Transaction(transaction) => transaction.get_database_backend(),
-        };
-        Statement::from_sql_and_values(backend, sql, values)
+        sql
     }
+}
 
-    pub(crate) async fn rows(&self, sql: impl Into<String>, values: Vec<Value>) -> Result<Vec<Row>> {
-        let statement = self.statement(sql, values);
-        let rows = match self.target {
-            Target::Pool(pool) => pool.query_all_raw(statement).await,
-            Target::Transaction(transaction) => transaction.query_all_raw(statement).await,
-        };
-        Ok(rows.map_err(failure)?.into_iter().map(|row| Row(row, self.dialect)).collect())
-    }
+fn found(on: &sqlite::Connection, sql: &str, values: &[Value], limit: usize) -> Result<Vec<Row>> {
+    Ok(on.rows(sql, values, limit)?.into_iter().map(Row::Sqlite).collect())
+}
 
-    pub(crate) async fn row(&self, sql: impl Into<String>, values: Vec<Value>) -> Result<Option<Row>> {
-        let statement = self.statement(sql, values);
-        let row = match self.target {
-            Target::Pool(pool) => pool.query_one_raw(statement).await,
-            Target::Transaction(transaction) => transaction.query_one_raw(statement).await,
-        };
-        Ok(row.map_err(failure)?.map(|row| Row(row, self.dialect)))
-    }
-
-    /// Runs a statement and says how many rows it touched.
-    pub(crate) async fn run(&self, sql: impl Into<String>, values: Vec<Value>) -> Result<u64> {
-        let statement = self.statement(sql, values);
-        let done = match self.target {
-            Target::Pool(pool) => pool.execute_raw(statement).await,
-            Target::Transaction(transaction) => transaction.execute_raw(statement).await,
-        };
-        Ok(done.map_err(failure)?.rows_affected())
-    }
+fn postgres(sql: String, values: Vec<Value>) -> Statement {
+    Statement::from_sql_and_values(DbBackend::Postgres, sql, values)
 }
 
 /// Whether a statement writes to a table that the access checks read: who somebody is, what is granted, which board
@@ -128,12 +158,18 @@ pub(crate) fn is_transient(error: &Error) -> bool {
 }
 
 /// One row of a result.
-pub(crate) struct Row(QueryResult, Dialect);
+pub(crate) enum Row {
+    Sqlite(Cells),
+    Postgres(QueryResult),
+}
 
 impl Row {
     /// The column at `index`, from 0.
-    pub(crate) fn get<T: TryGetable>(&self, index: usize) -> Result<T> {
-        self.0.try_get_by_index(index).map_err(failure)
+    pub(crate) fn get<T: TryGetable + FromSql>(&self, index: usize) -> Result<T> {
+        match self {
+            Self::Sqlite(cells) => cells.get(index),
+            Self::Postgres(row) => row.try_get_by_index(index).map_err(failure),
+        }
     }
 
     /// An identifier.
@@ -153,13 +189,15 @@ impl Row {
 
     /// A moment that may be null.
     pub(crate) fn opt_time(&self, index: usize) -> Result<Option<Timestamp>> {
-        if self.1 == Dialect::Sqlite {
-            let Some(text) = self.get::<Option<String>>(index)? else { return Ok(None) };
-            if let Some(moment) = dialect::stored_moment(&text) {
-                return Ok(Some(Timestamp::from_naive(moment)));
-            }
-        }
-        Ok(self.get::<Option<_>>(index)?.map(Timestamp::from_naive))
+        let stored = match self {
+            Self::Sqlite(cells) => cells.text(index).and_then(dialect::stored_moment),
+            Self::Postgres(_) => None,
+        };
+        let moment = match stored {
+            Some(moment) => Some(moment),
+            None => self.get::<Option<_>>(index)?,
+        };
+        Ok(moment.map(Timestamp::from_naive))
     }
 
     /// A JSON object; null, JSON null and anything that is no object read as none.

@@ -1,25 +1,22 @@
 //! Opening the database, reading and writing.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use mc_model::event::Scope;
 use mc_model::{Clock, Error, ErrorKind, Result};
-use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sea_orm::sqlx::sqlite::SqliteConnectOptions;
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, TransactionTrait};
 
 use crate::bridge::{self, Outbound};
 use crate::dialect::Dialect;
-use crate::sql::{self, Reader, failure};
-use crate::tx::WriteTx;
+use crate::sql::{self, Reader, Source, failure};
+use crate::sqlite::Readers;
+use crate::tx::{Transaction, WriteTx};
 use crate::writer::Writer;
 use crate::{Conn, migration, neighbours};
 
-/// Connections for reading an SQLite file; each is a thread.
-const SQLITE_READERS: u32 = 4;
-/// Rows an SQLite reader hands over at once: a whole page of the largest list.
-const SQLITE_ROW_BUFFER: usize = 1_000;
 /// Connections to PostgreSQL for reading, and as many again for writing.
 const POSTGRES_CONNECTIONS: u32 = 15;
 /// How often a transaction is run again after a deadlock or a serialization failure.
@@ -109,7 +106,7 @@ struct Inner {
 
 enum Writers {
     /// One connection, shared commits.
-    Single(Writer),
+    Single { writer: Writer, file: PathBuf },
     /// A pool; writers of one scope wait for its row.
     Parallel(DatabaseConnection),
 }
@@ -121,20 +118,21 @@ impl Store {
     /// When the URL is not understood or the database cannot be reached.
     pub async fn open(options: &StoreOptions, clock: Arc<dyn Clock>) -> Result<Self> {
         let mut announcer = Announcer::default();
-        let (dialect, pool, writers) = match parse_url(&options.url)? {
-            Location::Sqlite(path) => {
-                let write = sqlite_pool(&path, 1).await?;
-                let read = sqlite_pool(&path, SQLITE_READERS).await?;
-                (Dialect::Sqlite, read, Writers::Single(Writer::new(write, announcer.clone())))
+        let (dialect, source, writers) = match parse_url(&options.url)? {
+            Location::Sqlite(file) => {
+                // The writer first: it makes the file.
+                let writer = Writer::open(&file, announcer.clone())?;
+                let source = Source::Sqlite(Readers::open(&file)?);
+                (Dialect::Sqlite, source, Writers::Single { writer, file })
             }
             Location::Postgres(url) => {
                 let read = postgres_pool(&url).await?;
                 let write = postgres_pool(&url).await?;
                 announcer.outbound = Some(Outbound::default());
-                (Dialect::Postgres, read, Writers::Parallel(write))
+                (Dialect::Postgres, Source::Postgres(read), Writers::Parallel(write))
             }
         };
-        let reader = Reader { dialect, pool };
+        let reader = Reader(source);
         Ok(Self { inner: Arc::new(Inner { dialect, reader, writers, announcer, clock }) })
     }
 
@@ -143,7 +141,8 @@ impl Store {
     /// # Errors
     /// When a migration fails; nothing is served then.
     pub async fn migrate(&self) -> Result<()> {
-        migration::run(self.write_pool_for_migration().await?.as_ref()).await.map_err(failure)
+        let pool = self.pool_for_migration().await?;
+        migration::run(&pool).await.map_err(failure)
     }
 
     /// How many migrations this database still lacks.
@@ -151,14 +150,16 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn pending_migrations(&self) -> Result<usize> {
-        migration::pending(&self.inner.reader.pool).await.map_err(failure)
+        let pool = self.pool_for_migration().await?;
+        migration::pending(&pool).await.map_err(failure)
     }
 
-    async fn write_pool_for_migration(&self) -> Result<std::borrow::Cow<'_, DatabaseConnection>> {
-        Ok(match &self.inner.writers {
-            Writers::Single(writer) => std::borrow::Cow::Owned(writer.connection().await),
-            Writers::Parallel(pool) => std::borrow::Cow::Borrowed(pool),
-        })
+    /// Migrations have a driver of their own, which knows both databases.
+    async fn pool_for_migration(&self) -> Result<DatabaseConnection> {
+        match &self.inner.writers {
+            Writers::Single { file, .. } => sqlite_pool(file).await,
+            Writers::Parallel(pool) => Ok(pool.clone()),
+        }
     }
 
     /// Which database this is.
@@ -185,11 +186,10 @@ impl Store {
     pub async fn hear_neighbours(&self) {
         let announcer = self.inner.announcer.clone();
         match (&self.inner.writers, announcer.outbound.clone()) {
-            (Writers::Parallel(_), Some(outbound)) => {
-                let pool = self.inner.reader.pool.get_postgres_connection_pool().clone();
-                bridge::run(pool, outbound, announcer).await;
+            (Writers::Parallel(pool), Some(outbound)) => {
+                bridge::run(pool.get_postgres_connection_pool().clone(), outbound, announcer).await;
             }
-            (Writers::Single(writer), _) => neighbours::watch(writer, &announcer).await,
+            (Writers::Single { writer, .. }, _) => neighbours::watch(writer, &announcer).await,
             (Writers::Parallel(_), None) => {}
         }
     }
@@ -233,29 +233,11 @@ impl Store {
     {
         let scope = scope.into();
         match &self.inner.writers {
-            Writers::Single(writer) => self.write_in_turn(writer, scope, request_id, work).await,
-            Writers::Parallel(pool) => self.write_in_parallel(pool, scope, request_id, work).await,
-        }
-    }
-
-    async fn write_in_turn<T, F>(
-        &self,
-        writer: &Writer,
-        scope: Option<Scope>,
-        request_id: Option<&str>,
-        work: F,
-    ) -> Result<T>
-    where
-        F: AsyncFnOnce(&mut WriteTx) -> Result<T> + Clone,
-    {
-        let (turn, savepoint) = writer.turn().await?;
-        let (outcome, committed) = self.attempt(savepoint, scope, request_id, &work).await?;
-        let saved = turn.finish(committed);
-        match saved.await {
-            Ok(result) => result.and(outcome),
-            Err(_) => {
-                Err(Error::text(ErrorKind::Unavailable, "The server stopped before the change was saved."))
+            Writers::Single { writer, .. } => {
+                let turn = Transaction::Sqlite(writer.turn().await?);
+                self.attempt(turn, scope, request_id, &work).await
             }
+            Writers::Parallel(pool) => self.write_in_parallel(pool, scope, request_id, work).await,
         }
     }
 
@@ -293,40 +275,37 @@ impl Store {
     where
         F: AsyncFnOnce(&mut WriteTx) -> Result<T> + Clone,
     {
-        let transaction = pool.begin().await.map_err(failure)?;
-        let (outcome, committed) = self.attempt(transaction, scope, request_id, work).await?;
-        self.inner.announcer.announce(std::iter::once(&committed));
-        outcome
+        let transaction = Transaction::Postgres(pool.begin().await.map_err(failure)?);
+        self.attempt(transaction, scope, request_id, work).await
     }
 
-    /// Runs `work` in `transaction` and commits or rolls back. The outer error is one of the database; the inner
-    /// one is what `work` said.
+    /// Runs `work` in `transaction`, which is then committed or rolled back.
     async fn attempt<T, F>(
         &self,
-        transaction: sea_orm::DatabaseTransaction,
+        transaction: Transaction,
         scope: Option<Scope>,
         request_id: Option<&str>,
         work: &F,
-    ) -> Result<(Result<T>, Committed)>
+    ) -> Result<T>
     where
         F: AsyncFnOnce(&mut WriteTx) -> Result<T> + Clone,
     {
         let request_id = request_id.map(str::to_owned);
-        let clock = &*self.inner.clock;
-        let mut tx = WriteTx::start(transaction, self.inner.dialect, scope, clock, request_id).await?;
+        let mut tx = WriteTx::start(transaction, scope, &*self.inner.clock, request_id).await?;
         let outcome = match work.clone()(&mut tx).await {
             Ok(value) => tx.flush().await.map(|committed| (value, committed)),
             Err(error) => Err(error),
         };
+        let transaction = tx.into_transaction();
         match outcome {
             Ok((value, committed)) => {
-                tx.transaction.commit().await.map_err(failure)?;
-                Ok((Ok(value), committed))
+                transaction.commit(committed, &self.inner.announcer).await?;
+                Ok(value)
             }
             Err(error) if sql::is_transient(&error) => Err(error),
             Err(error) => {
-                tx.transaction.rollback().await.map_err(failure)?;
-                Ok((Err(error), Committed::default()))
+                transaction.roll_back().await?;
+                Err(error)
             }
         }
     }
@@ -356,26 +335,12 @@ fn parse_url(url: &str) -> Result<Location> {
     Err(Error::text(ErrorKind::Invalid, "DATABASE_URL must start with sqlite:// or postgres://"))
 }
 
-// SQL statements are logged at the finest level only.
-async fn sqlite_pool(path: &std::path::Path, connections: u32) -> Result<DatabaseConnection> {
-    let file = path.to_owned();
+async fn sqlite_pool(file: &Path) -> Result<DatabaseConnection> {
     let mut options = ConnectOptions::new("sqlite::memory:");
-    options
-        .max_connections(connections)
-        .min_connections(connections)
-        .test_before_acquire(false)
-        .sqlx_logging_level(log::LevelFilter::Trace)
-        .map_sqlx_sqlite_opts(move |_| {
-            SqliteConnectOptions::new()
-                .filename(&file)
-                .create_if_missing(true)
-                .journal_mode(SqliteJournalMode::Wal)
-                .synchronous(SqliteSynchronous::Full)
-                .busy_timeout(Duration::from_secs(5))
-                .foreign_keys(true)
-                .row_buffer_size(SQLITE_ROW_BUFFER)
-                .statement_cache_capacity(500)
-        });
+    let file = file.to_owned();
+    options.max_connections(1).sqlx_logging(false).map_sqlx_sqlite_opts(move |_| {
+        SqliteConnectOptions::new().filename(&file).busy_timeout(Duration::from_secs(5)).foreign_keys(true)
+    });
     Database::connect(options).await.map_err(failure)
 }
 
@@ -385,6 +350,6 @@ async fn postgres_pool(url: &str) -> Result<DatabaseConnection> {
         .max_connections(POSTGRES_CONNECTIONS)
         .acquire_timeout(Duration::from_secs(10))
         .test_before_acquire_if_idle_for(Duration::from_secs(5))
-        .sqlx_logging_level(log::LevelFilter::Trace);
+        .sqlx_logging(false);
     Database::connect(options).await.map_err(failure)
 }

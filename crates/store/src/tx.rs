@@ -5,15 +5,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use mc_model::clock::Timestamp;
 use mc_model::event::{NewActivity, Scope, kind};
 use mc_model::ids::{ActivityId, AgentId, ApprovalId, BoardId, JobId, OrganizationId, TaskId};
-use mc_model::{Clock, Error, Result};
+use mc_model::{Clock, Error, ErrorKind, Result};
 use sea_orm::{DatabaseTransaction, Value};
 use serde_json::{Value as Json, json};
+use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use crate::dialect::Dialect;
-use crate::sql::{Conn, Link, Target, id, json as json_value, opt_id, time, tuples};
-use crate::store::Committed;
+use crate::sql::{Conn, Link, Target, failure, id, json as json_value, opt_id, time, tuples};
+use crate::store::{Announcer, Committed};
 use crate::tasks::tally::Tally;
+use crate::writer::Turn;
 
 /// The member of an event's data that names an approval.
 pub(crate) const APPROVAL: &str = "approval_id";
@@ -23,7 +25,7 @@ pub(crate) const APPROVAL: &str = "approval_id";
 /// What is recorded with [`WriteTx::activity`], [`WriteTx::event`] and [`WriteTx::job`] is written at its end, so the
 /// scope's sequence is taken last and held shortest.
 pub struct WriteTx {
-    pub(crate) transaction: DatabaseTransaction,
+    transaction: Transaction,
     dialect: Dialect,
     changes_access: AtomicBool,
     scope: Option<Scope>,
@@ -36,6 +38,51 @@ pub struct WriteTx {
     jobs: Vec<NewJob>,
     mentions: Vec<Mentions>,
     tallies: Vec<(BoardId, Tally)>,
+}
+
+/// What a write transaction is on each database.
+pub(crate) enum Transaction {
+    /// A turn in the line of all writers.
+    Sqlite(Turn),
+    /// A transaction among others.
+    Postgres(DatabaseTransaction),
+}
+
+impl Transaction {
+    fn dialect(&self) -> Dialect {
+        match self {
+            Self::Sqlite(_) => Dialect::Sqlite,
+            Self::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    /// Makes the work durable and announces it.
+    pub(crate) async fn commit(self, committed: Committed, announcer: &Announcer) -> Result<()> {
+        match self {
+            // The batch that the turn belongs to announces all that is in it.
+            Self::Sqlite(turn) => heard(turn.keep(committed)?).await,
+            Self::Postgres(transaction) => {
+                transaction.commit().await.map_err(failure)?;
+                announcer.announce(std::iter::once(&committed));
+                Ok(())
+            }
+        }
+    }
+
+    /// Undoes the work. On SQLite this too waits for the disk: the work may have been refused on the ground of a
+    /// neighbour's change that is not durable yet.
+    pub(crate) async fn roll_back(self) -> Result<()> {
+        match self {
+            Self::Sqlite(turn) => heard(turn.undo()).await,
+            Self::Postgres(transaction) => transaction.rollback().await.map_err(failure),
+        }
+    }
+}
+
+/// Waits for the end of a batch.
+async fn heard(saved: oneshot::Receiver<Result<()>>) -> Result<()> {
+    let stopped = "The server stopped before the change was saved.";
+    saved.await.unwrap_or_else(|_| Err(Error::text(ErrorKind::Unavailable, stopped)))
 }
 
 struct PendingEvent {
@@ -80,7 +127,10 @@ impl Conn for WriteTx {
     fn link(&self) -> Link<'_> {
         Link {
             dialect: self.dialect,
-            target: Target::Transaction(&self.transaction),
+            target: match &self.transaction {
+                Transaction::Sqlite(turn) => Target::SqliteWriter(turn.connection()),
+                Transaction::Postgres(transaction) => Target::PostgresTransaction(transaction),
+            },
             changes_access: Some(&self.changes_access),
         }
     }
@@ -89,15 +139,14 @@ impl Conn for WriteTx {
 impl WriteTx {
     /// Wraps an open transaction; where writers run in parallel, locks the row of the scope first.
     pub(crate) async fn start(
-        transaction: DatabaseTransaction,
-        dialect: Dialect,
+        transaction: Transaction,
         scope: Option<Scope>,
         clock: &dyn Clock,
         request_id: Option<String>,
     ) -> Result<Self> {
         let mut tx = Self {
+            dialect: transaction.dialect(),
             transaction,
-            dialect,
             changes_access: AtomicBool::new(false),
             scope: None,
             left: Committed::default(),
@@ -201,6 +250,11 @@ impl WriteTx {
         }
         self.left.changes_access = self.changes_access.load(Ordering::Relaxed);
         Ok(std::mem::take(&mut self.left))
+    }
+
+    /// The transaction, to be ended.
+    pub(crate) fn into_transaction(self) -> Transaction {
+        self.transaction
     }
 
     /// Writes what was recorded for the present scope.

@@ -5,20 +5,22 @@
 //! paid once for all of them. A write that is refused waits as well, because it may have been refused on the ground
 //! of a neighbour's change that is not durable yet.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use mc_model::{Error, ErrorKind, Result};
-use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait,
-};
 use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
 
-use crate::sql::failure;
+use crate::sqlite::{self, Connection};
 use crate::store::{Announcer, Committed};
 
 /// The most writes that share one commit; bounds what a power cut can undo of unacknowledged work.
 const MAX_BATCH: usize = 128;
+/// How often it asks whether another process has let go of the file, and how often it asks in vain: five seconds.
+const BUSY_PAUSE: Duration = Duration::from_millis(5);
+const BUSY_TRIES: usize = 1_000;
 
 /// The line in front of the connection.
 pub(crate) struct Writer {
@@ -28,34 +30,96 @@ pub(crate) struct Writer {
 }
 
 struct Batch {
-    connection: DatabaseConnection,
+    connection: Connection,
     announcer: Announcer,
-    open: Option<DatabaseTransaction>,
+    /// Whether the shared transaction has begun.
+    is_open: bool,
     answers: Vec<(oneshot::Sender<Result<()>>, Committed)>,
 }
 
 impl Writer {
-    pub(crate) fn new(connection: DatabaseConnection, announcer: Announcer) -> Self {
-        let batch = Batch { connection, announcer, open: None, answers: Vec::new() };
-        Self { batch: Arc::new(Mutex::new(batch)), waiting: Arc::new(AtomicUsize::new(0)) }
+    pub(crate) fn open(path: &Path, announcer: Announcer) -> Result<Self> {
+        let connection = Connection::open(path)?;
+        connection.never_wait()?;
+        let batch = Batch { connection, announcer, is_open: false, answers: Vec::new() };
+        Ok(Self { batch: Arc::new(Mutex::new(batch)), waiting: Arc::new(AtomicUsize::new(0)) })
     }
 
-    /// The connection, for work outside of transactions of ours.
-    pub(crate) async fn connection(&self) -> DatabaseConnection {
-        self.batch.lock().await.connection.clone()
+    /// A number that differs whenever another process has written.
+    pub(crate) async fn data_version(&self) -> Result<i64> {
+        self.batch.lock().await.connection.data_version()
     }
 
     /// Waits for the connection and opens a savepoint in the shared transaction.
-    pub(crate) async fn turn(&self) -> Result<(Turn, DatabaseTransaction)> {
+    pub(crate) async fn turn(&self) -> Result<Turn> {
         let place = Place::take(self);
         let guard = Arc::clone(&self.batch).lock_owned().await;
         place.leave();
-        let mut turn = Turn { guard: Some(guard), waiting: Arc::clone(&self.waiting) };
-        // A task of its own: the caller may be cancelled, but a savepoint that is dropped half open rolls back the
-        // whole transaction and so the neighbours in it. The savepoint stands first: it must end before its turn.
-        let open = async move { turn.savepoint().await.map(|savepoint| (savepoint, turn)) };
-        let (savepoint, turn) = tokio::spawn(open).await.map_err(Error::internal)??;
-        Ok((turn, savepoint))
+        let mut turn = Turn { guard: Some(guard), waiting: Arc::clone(&self.waiting), is_begun: false };
+        turn.begin().await?;
+        Ok(turn)
+    }
+}
+
+impl Batch {
+    /// Begins the shared transaction if there is none. Another process may have the file; it is asked again and again
+    /// without keeping a thread.
+    async fn begin(&mut self) -> Result<()> {
+        if self.is_open && self.connection.is_idle() {
+            self.fail("the transaction was ended by SQLite");
+        }
+        for _ in 0..BUSY_TRIES {
+            if self.is_open {
+                return Ok(());
+            }
+            match self.connection.command("BEGIN IMMEDIATE") {
+                Ok(()) => self.is_open = true,
+                Err(error) if sqlite::is_busy(&error) => tokio::time::sleep(BUSY_PAUSE).await,
+                Err(error) => return Err(sqlite::failure(error)),
+            }
+        }
+        match self.is_open {
+            true => Ok(()),
+            false => Err(Error::text(
+                ErrorKind::Unavailable,
+                "Another process keeps the database to itself. Try again in a moment.",
+            )),
+        }
+    }
+
+    /// Ends the shared transaction and answers those who wait for it.
+    fn commit(&mut self) {
+        let outcome = match self.connection.is_idle() {
+            true => Err("the transaction was ended by SQLite".to_owned()),
+            false => self.connection.command("COMMIT").map_err(|error| error.to_string()),
+        };
+        match outcome {
+            Ok(()) => self.succeed(),
+            Err(cause) => self.fail(&cause),
+        }
+    }
+
+    fn succeed(&mut self) {
+        self.is_open = false;
+        let answers = std::mem::take(&mut self.answers);
+        self.announcer.announce(answers.iter().map(|(_, committed)| committed));
+        for (answer, _) in answers {
+            // A writer that went away needs no answer.
+            answer.send(Ok(())).ok();
+        }
+    }
+
+    fn fail(&mut self, cause: &str) {
+        tracing::error!(error = cause, writes = self.answers.len(), "store.commit.failed");
+        if !self.connection.is_idle()
+            && let Err(error) = self.connection.command("ROLLBACK")
+        {
+            tracing::error!(%error, "store.rollback.failed");
+        }
+        self.is_open = false;
+        for (answer, _) in std::mem::take(&mut self.answers) {
+            answer.send(Err(not_saved(cause))).ok();
+        }
     }
 }
 
@@ -84,79 +148,85 @@ impl Drop for Place {
         if self.is_abandoned {
             let (batch, waiting) = (Arc::clone(&self.batch), Arc::clone(&self.waiting));
             tokio::spawn(async move {
-                drop(Turn { guard: Some(batch.lock_owned().await), waiting });
+                drop(Turn { guard: Some(batch.lock_owned().await), waiting, is_begun: false });
             });
         }
     }
 }
 
-/// The right to use the connection. When it ends, in whatever way, the batch is passed on or committed.
+/// The right to use the connection, and a savepoint on it. When it ends, in whatever way, the batch is passed on or
+/// committed; what was not kept is undone.
 pub(crate) struct Turn {
     guard: Option<OwnedMutexGuard<Batch>>,
     waiting: Arc<AtomicUsize>,
+    /// Whether the savepoint stands.
+    is_begun: bool,
 }
 
 impl Turn {
-    async fn savepoint(&mut self) -> Result<DatabaseTransaction> {
-        let Some(batch) = self.guard.as_deref_mut() else {
-            return Err(Error::internal("the turn is over"));
-        };
-        let open = match batch.open.take() {
-            Some(open) => open,
-            None => {
-                let options = TransactionOptions {
-                    sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-                    ..TransactionOptions::default()
-                };
-                batch.connection.begin_with_options(options).await.map_err(failure)?
-            }
-        };
-        let savepoint = open.begin().await.map_err(failure);
-        batch.open = Some(open);
-        savepoint
+    async fn begin(&mut self) -> Result<()> {
+        let batch = self.batch();
+        batch.begin().await?;
+        batch.connection.command("SAVEPOINT turn").map_err(sqlite::failure)?;
+        self.is_begun = true;
+        Ok(())
     }
 
-    /// Ends the turn; the receiver hears when the shared transaction is on disk.
-    pub(crate) fn finish(mut self, committed: Committed) -> oneshot::Receiver<Result<()>> {
+    /// The connection that it is the turn for.
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.guard.as_deref().expect("only the end of the turn takes it").connection
+    }
+
+    fn batch(&mut self) -> &mut Batch {
+        self.guard.as_deref_mut().expect("only the end of the turn takes it")
+    }
+
+    /// Ends the turn and keeps what was written; the receiver hears when it is on disk.
+    pub(crate) fn keep(mut self, committed: Committed) -> Result<oneshot::Receiver<Result<()>>> {
+        self.connection().command("RELEASE turn").map_err(sqlite::failure)?;
+        self.is_begun = false;
+        Ok(self.wait(committed))
+    }
+
+    /// Ends the turn and undoes what was written; the receiver hears when what it was refused for is on disk.
+    pub(crate) fn undo(mut self) -> oneshot::Receiver<Result<()>> {
+        self.roll_back();
+        self.wait(Committed::default())
+    }
+
+    fn wait(&mut self, committed: Committed) -> oneshot::Receiver<Result<()>> {
         let (sender, receiver) = oneshot::channel();
-        if let Some(batch) = self.guard.as_deref_mut() {
-            batch.answers.push((sender, committed));
+        let batch = self.batch();
+        match batch.is_open {
+            true => batch.answers.push((sender, committed)),
+            // Undone with the whole batch. Nobody listens yet, so it cannot fail.
+            false => drop(sender.send(Err(not_saved("the transaction was ended")))),
         }
         receiver
+    }
+
+    fn roll_back(&mut self) {
+        if !std::mem::take(&mut self.is_begun) {
+            return;
+        }
+        let batch = self.batch();
+        let undone =
+            ["ROLLBACK TO turn", "RELEASE turn"].iter().try_for_each(|sql| batch.connection.command(sql));
+        if let Err(error) = undone {
+            // What cannot be undone alone is undone with its neighbours.
+            batch.fail(&error.to_string());
+        }
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        let Some(guard) = self.guard.take() else { return };
+        self.roll_back();
+        let Some(mut guard) = self.guard.take() else { return };
         let is_last = self.waiting.load(Ordering::SeqCst) == 0;
-        if guard.open.is_some() && (is_last || guard.answers.len() >= MAX_BATCH) {
-            // A task of its own: the caller may be cancelled, the commit may not.
-            tokio::spawn(commit(guard));
-        }
-    }
-}
-
-async fn commit(mut batch: OwnedMutexGuard<Batch>) {
-    let Some(open) = batch.open.take() else { return };
-    let outcome = open.commit().await;
-    let answers = std::mem::take(&mut batch.answers);
-    let announcer = batch.announcer.clone();
-    drop(batch);
-    match outcome {
-        Ok(()) => {
-            announcer.announce(answers.iter().map(|(_, committed)| committed));
-            for (answer, _) in answers {
-                // A writer that went away needs no answer.
-                answer.send(Ok(())).ok();
-            }
-        }
-        Err(error) => {
-            let text = error.to_string();
-            tracing::error!(error = %text, writes = answers.len(), "store.commit.failed");
-            for (answer, _) in answers {
-                answer.send(Err(not_saved(&text))).ok();
-            }
+        if guard.is_open && (is_last || guard.answers.len() >= MAX_BATCH) {
+            // A thread that may wait for the disk; and the caller may be cancelled, the commit may not.
+            tokio::task::spawn_blocking(move || guard.commit());
         }
     }
 }

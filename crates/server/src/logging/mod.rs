@@ -20,10 +20,9 @@ pub use line::{Style, Zone};
 /// Libraries that speak HTTP or WebSocket; their chatter stays out below WARNING whatever the level.
 const QUIET: [&str; 8] =
     ["h2", "hyper", "hyper_util", "reqwest", "rustls", "tokio_tungstenite", "tower", "tungstenite"];
-/// Libraries that log SQL; they are heard at TRACE only, but for their warnings.
+/// Libraries that log SQL; they are heard at TRACE only, but for their warnings. The store logs its statements itself,
+/// at TRACE.
 const SQL: [&str; 3] = ["sea_orm", "sea_orm_migration", "sqlx"];
-/// Where sqlx logs statements; it does so at several levels, slow ones as warnings.
-const STATEMENTS: &str = "sqlx::query";
 
 /// The threshold that `LOG_LEVEL` names: a name in any case, or a number as in Python's logging.
 ///
@@ -56,9 +55,7 @@ pub fn filter(level: LevelFilter) -> Targets {
     let mut targets = Targets::new().with_default(level);
     targets = targets.with_targets(QUIET.map(|library| (library, at_most(LevelFilter::WARN))));
     if level < LevelFilter::TRACE {
-        targets = targets
-            .with_targets(SQL.map(|library| (library, at_most(LevelFilter::WARN))))
-            .with_target(STATEMENTS, LevelFilter::OFF);
+        targets = targets.with_targets(SQL.map(|library| (library, at_most(LevelFilter::WARN))));
     }
     targets
 }
@@ -119,12 +116,12 @@ mod tests {
     fn statements_are_logged_at_trace_only_and_http_libraries_stay_quiet() {
         let debug = filter(LevelFilter::DEBUG);
         assert!(debug.would_enable("mc_api", &Level::DEBUG));
-        assert!(!debug.would_enable("sqlx::query", &Level::ERROR));
+        assert!(!debug.would_enable("mc_store::sql", &Level::TRACE));
         assert!(!debug.would_enable("sqlx::pool", &Level::DEBUG));
         assert!(debug.would_enable("sqlx::pool", &Level::WARN));
         assert!(!debug.would_enable("hyper::proto", &Level::INFO));
         let trace = filter(LevelFilter::TRACE);
-        assert!(trace.would_enable("sqlx::query", &Level::TRACE));
+        assert!(trace.would_enable("mc_store::sql", &Level::TRACE));
         assert!(!trace.would_enable("hyper::proto", &Level::INFO));
         assert!(!filter(LevelFilter::ERROR).would_enable("hyper", &Level::WARN));
     }

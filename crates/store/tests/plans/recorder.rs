@@ -1,4 +1,4 @@
-//! The statements that the database driver logs.
+//! The statements that the store logs.
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -9,8 +9,8 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Context, SubscriberExt};
 
-/// Where the driver logs statements.
-const TARGET: &str = "sqlx::query";
+/// Where the store logs statements.
+const TARGET: &str = "mc_store::sql";
 
 static STATEMENTS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 /// The log is one for the whole process: tests that share it take turns.
@@ -51,25 +51,16 @@ struct Recorder;
 
 impl<S: Subscriber> Layer<S> for Recorder {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let mut entry = Entry::default();
-        event.record(&mut entry);
-        // A short statement is its own summary.
-        statements().push(if entry.statement.is_empty() { entry.summary } else { entry.statement });
+        event.record(&mut Entry);
     }
 }
 
-#[derive(Default)]
-struct Entry {
-    summary: String,
-    statement: String,
-}
+struct Entry;
 
 impl Visit for Entry {
     fn record_str(&mut self, field: &Field, value: &str) {
-        match field.name() {
-            "summary" => self.summary = value.trim().to_owned(),
-            "db.statement" => self.statement = value.trim().to_owned(),
-            _ => {}
+        if field.name() == "statement" {
+            statements().push(value.trim().to_owned());
         }
     }
 

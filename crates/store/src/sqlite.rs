@@ -1,0 +1,210 @@
+//! SQLite through rusqlite.
+//!
+//! A statement runs on the thread that asks for it. Most take a few microseconds, less than it costs to hand one to
+//! another thread and to wait for its answer. A long one keeps its thread, so the runtime must have more threads than
+//! [`READERS`]; see [`crate::WAITING_THREADS`].
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use mc_model::{Error, ErrorKind, Result};
+use rusqlite::types::{FromSql, FromSqlError, ToSql, ToSqlOutput, Value as Cell, ValueRef};
+use rusqlite::{CachedStatement, ErrorCode};
+use sea_orm::Value;
+use tokio::sync::Semaphore;
+
+/// Connections for reading; each statement that reads has one for itself.
+pub(crate) const READERS: usize = 4;
+/// Prepared statements that a connection keeps.
+const STATEMENTS: usize = 500;
+/// How long a reader waits for the file, which is taken for moments only while it is brought in order after a crash.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// A connection to the file.
+pub(crate) struct Connection(Mutex<rusqlite::Connection>);
+
+impl Connection {
+    /// Opens the file, which is made when it is not there.
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        Self::prepared(path).map(|connection| Self(Mutex::new(connection))).map_err(failure)
+    }
+
+    fn prepared(path: &Path) -> rusqlite::Result<rusqlite::Connection> {
+        let connection = rusqlite::Connection::open(path)?;
+        connection.busy_timeout(BUSY)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "foreign_keys", "ON")?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        Ok(connection)
+    }
+
+    /// Makes statements fail at once instead of waiting for another process.
+    pub(crate) fn never_wait(&self) -> Result<()> {
+        self.get().busy_timeout(Duration::ZERO).map_err(failure)
+    }
+
+    // A panic between two statements leaves the connection as good as it was.
+    fn get(&self) -> MutexGuard<'_, rusqlite::Connection> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether no transaction is open: SQLite ends one by itself when it cannot go on, for instance without space.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.get().is_autocommit()
+    }
+
+    /// Runs a statement without parameters or rows.
+    pub(crate) fn command(&self, sql: &str) -> rusqlite::Result<()> {
+        self.get().prepare_cached(sql)?.raw_execute().map(drop)
+    }
+
+    /// A number that differs whenever another connection has committed.
+    pub(crate) fn data_version(&self) -> Result<i64> {
+        self.get().pragma_query_value(None, "data_version", |row| row.get(0)).map_err(failure)
+    }
+
+    /// At most `limit` rows of the result; a statement that writes is done with the first.
+    pub(crate) fn rows(&self, sql: &str, values: &[Value], limit: usize) -> Result<Vec<Cells>> {
+        let connection = self.get();
+        let read = || {
+            let mut statement = connection.prepare_cached(sql)?;
+            bind(&mut statement, values)?;
+            let columns = statement.column_count();
+            let mut rows = statement.raw_query();
+            let mut found = Vec::new();
+            while found.len() < limit
+                && let Some(row) = rows.next()?
+            {
+                let cells = (0..columns).map(|index| row.get(index));
+                found.push(Cells(cells.collect::<rusqlite::Result<_>>()?));
+            }
+            Ok(found)
+        };
+        read().map_err(failure)
+    }
+
+    /// Runs a statement to its end and says how many rows it touched.
+    pub(crate) fn run(&self, sql: &str, values: &[Value]) -> Result<u64> {
+        let connection = self.get();
+        let run = || {
+            let mut statement = connection.prepare_cached(sql)?;
+            bind(&mut statement, values)?;
+            let mut rows = statement.raw_query();
+            while rows.next()?.is_some() {}
+            Ok(connection.changes())
+        };
+        run().map_err(failure)
+    }
+}
+
+/// To SQLite `$2` is a name, so each parameter of a statement is asked which value it wants.
+fn bind(statement: &mut CachedStatement<'_>, values: &[Value]) -> rusqlite::Result<()> {
+    for parameter in 1..=statement.parameter_count() {
+        let position =
+            statement.parameter_name(parameter).and_then(|name| name.get(1..)?.parse::<usize>().ok());
+        let value = position.and_then(|position| values.get(position.checked_sub(1)?));
+        let value = value.ok_or(rusqlite::Error::InvalidParameterCount(parameter, values.len()))?;
+        statement.raw_bind_parameter(parameter, Parameter(value))?;
+    }
+    Ok(())
+}
+
+struct Parameter<'a>(&'a Value);
+
+impl ToSql for Parameter<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        match self.0 {
+            Value::Bool(value) => value.to_sql(),
+            Value::Int(value) => value.to_sql(),
+            Value::BigInt(value) => value.to_sql(),
+            Value::Double(value) => value.to_sql(),
+            Value::String(value) => value.to_sql(),
+            Value::Bytes(value) => value.to_sql(),
+            Value::Uuid(value) => value.to_sql(),
+            Value::ChronoDateTime(value) => value.to_sql(),
+            other => Err(rusqlite::Error::ToSqlConversionFailure(format!("{other:?}").into())),
+        }
+    }
+}
+
+/// One row of a result.
+pub(crate) struct Cells(Vec<Cell>);
+
+impl Cells {
+    pub(crate) fn get<T: FromSql>(&self, index: usize) -> Result<T> {
+        let cell = self.0.get(index).ok_or_else(|| failure(rusqlite::Error::InvalidColumnIndex(index)))?;
+        T::column_result(ValueRef::from(cell)).map_err(|error| unreadable(index, cell, error))
+    }
+
+    pub(crate) fn text(&self, index: usize) -> Option<&str> {
+        match self.0.get(index) {
+            Some(Cell::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+fn unreadable(index: usize, cell: &Cell, error: FromSqlError) -> Error {
+    failure(rusqlite::Error::FromSqlConversionFailure(index, cell.data_type(), error.into()))
+}
+
+/// The connections for reading.
+#[derive(Clone)]
+pub(crate) struct Readers(Arc<Inner>);
+
+struct Inner {
+    idle: Mutex<Vec<Connection>>,
+    turns: Semaphore,
+}
+
+impl Readers {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        let idle = (0..READERS).map(|_| Connection::open(path)).collect::<Result<Vec<_>>>()?;
+        Ok(Self(Arc::new(Inner { idle: Mutex::new(idle), turns: Semaphore::new(READERS) })))
+    }
+
+    /// Runs `read` on a connection of its own, when one is free.
+    pub(crate) async fn with<T>(&self, read: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let _turn = self.0.turns.acquire().await.map_err(Error::internal)?;
+        let lent = Lent { readers: self, connection: self.idle().pop() };
+        read(lent.connection.as_ref().ok_or_else(|| Error::internal("a reader is missing"))?)
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
+        self.0.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection that goes back when the reading ends, in whatever way.
+struct Lent<'a> {
+    readers: &'a Readers,
+    connection: Option<Connection>,
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        self.readers.idle().extend(self.connection.take());
+    }
+}
+
+/// Whether another process has the file to itself at this moment.
+pub(crate) fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+}
+
+/// Turns an error of SQLite into ours: what can be tried again later becomes 503, the rest is a fault of ours.
+pub(crate) fn failure(error: rusqlite::Error) -> Error {
+    let text = match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            "The database is in use by another process. Try again in a moment."
+        }
+        Some(ErrorCode::DiskFull) => "The disk of the database is full. Make room and try again.",
+        Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::ReadOnly) => {
+            "The file of the database cannot be used. Check its folder and its disk, then try again."
+        }
+        _ => return Error::new(ErrorKind::Internal).because(error),
+    };
+    Error::text(ErrorKind::Unavailable, text).retry_after(Duration::from_secs(1)).because(error)
+}
