@@ -208,3 +208,94 @@ pub(crate) fn failure(error: rusqlite::Error) -> Error {
     };
     Error::text(ErrorKind::Unavailable, text).retry_after(Duration::from_secs(1)).because(error)
 }
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::prelude::{ChronoDateTime, Uuid};
+    use serde_json::json;
+
+    use super::*;
+
+    fn connection() -> (tempfile::TempDir, Connection) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let connection = Connection::open(&folder.path().join("test.db")).expect("a file");
+        (folder, connection)
+    }
+
+    #[test]
+    fn values_come_back_as_they_went_in() {
+        let (_folder, db) = connection();
+        let (id, at) =
+            (Uuid::now_v7(), ChronoDateTime::parse_from_str("2026-01-02 03:04:05.000678", "%F %T%.f"));
+        let at = at.expect("a moment");
+        let values: Vec<Value> = vec![
+            "a 'quoted' \u{1f600} text".into(),
+            id.into(),
+            at.into(),
+            true.into(),
+            7_i32.into(),
+            (-9_i64).into(),
+            0.5_f64.into(),
+            vec![0_u8, 255].into(),
+            r#"{"b":1,"a":2}"#.into(),
+            None::<String>.into(),
+        ];
+        let row =
+            db.rows("SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10", &values, 1).expect("a row").remove(0);
+        assert_eq!(row.get::<String>(0).ok(), Some("a 'quoted' \u{1f600} text".to_owned()));
+        assert_eq!(row.get::<Uuid>(1).ok(), Some(id));
+        assert_eq!((row.text(2), row.get(2).ok()), (Some("2026-01-02 03:04:05.000678"), Some(at)));
+        assert_eq!(
+            (row.get(3).ok(), row.get(4).ok(), row.get(5).ok()),
+            (Some(true), Some(7_i32), Some(-9_i64))
+        );
+        assert_eq!((row.get(6).ok(), row.get(7).ok()), (Some(0.5), Some(vec![0_u8, 255])));
+        assert_eq!(row.get(8).ok(), Some(json!({ "b": 1, "a": 2 })));
+        assert_eq!(row.get::<Option<String>>(9).ok(), Some(None));
+        assert!(row.get::<String>(9).is_err() && row.get::<i64>(0).is_err() && row.get::<i64>(10).is_err());
+    }
+
+    #[test]
+    fn parameters_are_found_by_their_number() {
+        let (_folder, db) = connection();
+        let values = vec![1_i64.into(), 2_i64.into()];
+        let row = db.rows("SELECT $2, $1, $2 + $1", &values, 1).expect("a row").remove(0);
+        assert_eq!([row.get(0).ok(), row.get(1).ok(), row.get(2).ok()], [Some(2), Some(1), Some(3)]);
+        assert!(db.rows("SELECT $3", &values, 1).is_err(), "a value is missing");
+    }
+
+    #[test]
+    fn what_can_be_tried_again_is_told_from_faults() {
+        let (folder, db) = connection();
+        let run = |sql: &str| db.run(sql, &[]);
+        run("CREATE TABLE t (x TEXT NOT NULL)").expect("a table");
+        let fault = run("INSERT INTO t VALUES (NULL)").expect_err("a null");
+        assert_eq!(fault.kind(), ErrorKind::Internal);
+
+        let other = Connection::open(&folder.path().join("test.db")).expect("the file");
+        other.never_wait().expect("a setting");
+        run("BEGIN IMMEDIATE").expect("the file for itself");
+        let busy = other.run("INSERT INTO t VALUES ('a')", &[]).expect_err("another writer");
+        assert_eq!(busy.kind(), ErrorKind::Unavailable);
+        run("COMMIT").expect("an end");
+
+        db.rows("PRAGMA max_page_count = 3", &[], 1).expect("a limit");
+        let full =
+            (0..100).find_map(|_| db.run("INSERT INTO t VALUES ($1)", &["x".repeat(1_000).into()]).err());
+        assert_eq!(full.expect("an end of the room").kind(), ErrorKind::Unavailable);
+    }
+
+    #[tokio::test]
+    async fn readers_are_lent_and_come_back() {
+        let (folder, _db) = connection();
+        let readers = Readers::open(&folder.path().join("test.db")).expect("readers");
+        for _ in 0..3 * READERS {
+            let read = async || readers.with(|db| Ok(db.rows("SELECT 1", &[], 1)?.len())).await;
+            let (one, two, three) = tokio::join!(read(), read(), read());
+            assert_eq!((one.ok(), two.ok(), three.ok()), (Some(1), Some(1), Some(1)));
+            let refused: Result<()> = readers.with(|_| Err(Error::new(ErrorKind::Invalid))).await;
+            assert!(refused.is_err());
+        }
+        assert_eq!(readers.idle().len(), READERS);
+    }
+}

@@ -234,3 +234,108 @@ impl Drop for Turn {
 fn not_saved(cause: &str) -> Error {
     Error::text(ErrorKind::Unavailable, "The change could not be saved. Try again.").because(cause.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct World {
+        folder: tempfile::TempDir,
+        writer: Writer,
+    }
+
+    impl World {
+        async fn new() -> Self {
+            let folder = tempfile::tempdir().expect("a folder");
+            let writer =
+                Writer::open(&folder.path().join("test.db"), Announcer::default()).expect("a connection");
+            let world = Self { folder, writer };
+            world.write("CREATE TABLE t (x TEXT)").await.expect("a table");
+            world
+        }
+
+        async fn write(&self, sql: &str) -> Result<()> {
+            let turn = self.writer.turn().await?;
+            let written = turn.connection().run(sql, &[]);
+            let saved = match written {
+                Ok(_) => turn.keep(Committed::default())?,
+                Err(_) => turn.undo(),
+            };
+            saved.await.map_err(Error::internal)?.and(written.map(drop))
+        }
+
+        /// What another process would see.
+        fn stored(&self) -> Vec<String> {
+            let other = self.other();
+            let rows = other.rows("SELECT x FROM t ORDER BY x", &[], usize::MAX).expect("rows");
+            rows.iter().filter_map(|row| row.get(0).ok()).collect()
+        }
+
+        fn other(&self) -> Connection {
+            Connection::open(&self.folder.path().join("test.db")).expect("the file")
+        }
+    }
+
+    fn insert(text: &str) -> String {
+        format!("INSERT INTO t VALUES ('{text}')")
+    }
+
+    #[tokio::test]
+    async fn a_refused_write_is_undone_and_its_neighbours_stay() {
+        let world = World::new().await;
+        let (one, two) = (insert("one"), insert("two"));
+        let (first, wrong, last) =
+            tokio::join!(world.write(&one), world.write("INSERT INTO nowhere VALUES (1)"), world.write(&two));
+        assert!(first.is_ok() && wrong.is_err() && last.is_ok());
+        assert_eq!(world.stored(), ["one", "two"]);
+    }
+
+    #[tokio::test]
+    async fn a_turn_that_is_given_up_leaves_nothing() {
+        let world = World::new().await;
+        let turn = world.writer.turn().await.expect("a turn");
+        turn.connection().run(&insert("lost"), &[]).expect("a row");
+        drop(turn);
+        world.write(&insert("kept")).await.expect("a write");
+        assert_eq!(world.stored(), ["kept"]);
+    }
+
+    #[tokio::test]
+    async fn a_writer_waits_for_another_process() {
+        let world = World::new().await;
+        let other = world.other();
+        other.run("BEGIN IMMEDIATE", &[]).expect("the file for itself");
+        other.run(&insert("other"), &[]).expect("a row");
+        let sql = insert("ours");
+        let (written, ()) = tokio::join!(world.write(&sql), async {
+            // Meanwhile the writer has found the file taken.
+            tokio::task::yield_now().await;
+            other.run("COMMIT", &[]).expect("an end");
+        });
+        written.expect("a write");
+        assert_eq!(world.stored(), ["other", "ours"]);
+    }
+
+    #[tokio::test]
+    async fn without_room_nobody_hears_of_a_write_that_is_not_there() {
+        let world = World::new().await;
+        {
+            let turn = world.writer.turn().await.expect("a turn");
+            turn.connection().rows("PRAGMA max_page_count = 5", &[], 1).expect("a limit");
+        }
+        let texts: Vec<String> = (0..20).map(|n| format!("{n:02}{}", "x".repeat(1_500))).collect();
+        let mut told = Vec::new();
+        for pair in texts.chunks(2) {
+            let (one, two) = (insert(&pair[0]), insert(&pair[1]));
+            let (one, two) = tokio::join!(world.write(&one), world.write(&two));
+            for (outcome, text) in [one, two].into_iter().zip(pair) {
+                match outcome {
+                    Ok(()) => told.push(text.clone()),
+                    Err(error) => assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}"),
+                }
+            }
+        }
+        assert!(!told.is_empty() && told.len() < texts.len());
+        assert_eq!(world.stored(), told);
+    }
+}
