@@ -104,7 +104,12 @@ pub async fn run(
 }
 
 async fn turn(contender: &Contender, load: Load, connections: usize, bounds: Bounds) -> Outcome<Turn> {
-    let requests: Vec<Requests> = (0..connections).map(|n| load.requests(&contender.world, n)).collect();
+    let seen = match load {
+        Load::Unchanged => version_of_list(contender).await?,
+        _ => String::new(),
+    };
+    let requests: Vec<Requests> =
+        (0..connections).map(|n| load.requests(&contender.world, n, &seen)).collect();
     let address = contender.server.address;
     let quiet = Bounds { duration: bounds.warm_up, warm_up: Duration::ZERO, ..bounds };
     load::run(address, &requests, quiet).await?;
@@ -167,10 +172,19 @@ pub async fn check_same_answer(floor: &Contender, product: &Contender) -> Outcom
 
 async fn answer(contender: &Contender, load: Load) -> Outcome<Value> {
     let mut connection = Connection::open(contender.server.address).await?;
-    let requests = load.requests(&contender.world, 0);
-    let ask = requests.first().ok_or("a load without requests")?;
+    let requests = load.requests(&contender.world, 0, "");
+    let ask = requests.bytes.first().ok_or("a load without requests")?;
     let answer = connection.exchange(ask).await?;
     Ok(serde_json::from_slice(answer.body)?)
+}
+
+/// The entity tag of the page that [`Load::Unchanged`] asks for.
+async fn version_of_list(contender: &Contender) -> Outcome<String> {
+    let mut connection = Connection::open(contender.server.address).await?;
+    let requests = Load::List.requests(&contender.world, 0, "");
+    let ask = requests.bytes.first().ok_or("a load without requests")?;
+    let answer = connection.exchange(ask).await?;
+    Ok(answer.header("etag").ok_or("a list has no entity tag")?.to_owned())
 }
 
 /// A request of the person of the world.

@@ -10,7 +10,13 @@ use crate::Outcome;
 use crate::client::Connection;
 
 /// What one connection sends, over and over.
-pub type Requests = Rc<[Vec<u8>]>;
+#[derive(Clone, Debug)]
+pub struct Requests {
+    /// The bytes of each, one after another.
+    pub bytes: Rc<[Vec<u8>]>,
+    /// The status of every answer.
+    pub status: u16,
+}
 
 /// How long and how much.
 #[derive(Clone, Copy, Debug)]
@@ -36,13 +42,14 @@ pub struct Sample {
     pub answers: usize,
 }
 
-/// Loads the server at `address`, one connection for each entry of `connections`. Any answer but 200 is an error.
+/// Loads the server at `address`, one connection for each entry of `connections`. Any other status
+/// than the expected one is an error.
 pub async fn run(address: SocketAddr, connections: &[Requests], bounds: Bounds) -> Outcome<Sample> {
     let local = LocalSet::new();
     let mut running = JoinSet::new();
     let start = Instant::now() + bounds.warm_up;
     for requests in connections {
-        running.spawn_local_on(one(address, Rc::clone(requests), start, bounds), &local);
+        running.spawn_local_on(one(address, requests.clone(), start, bounds), &local);
     }
     let mut times = Vec::new();
     let mut end = start;
@@ -69,12 +76,12 @@ async fn one(
     let stop = start + bounds.duration;
     let mut times = Vec::new();
     let mut sent_at = Instant::now();
-    for request in requests.iter().cycle() {
+    for request in requests.bytes.iter().cycle() {
         if sent_at >= stop || times.len() >= bounds.requests {
             break;
         }
         let answer = connection.exchange(request).await?;
-        if answer.status != 200 {
+        if answer.status != requests.status {
             let text = String::from_utf8_lossy(answer.body);
             return Err(format!("answered {}: {text}", answer.status).into());
         }
@@ -95,7 +102,7 @@ fn summarize(mut times: Vec<Duration>, elapsed: Duration) -> Outcome<Sample> {
 }
 
 /// The value below which `percent` of the sorted values lie; none without values.
-pub fn percentile(sorted: &[Duration], percent: usize) -> Option<Duration> {
+pub fn percentile<T: Copy>(sorted: &[T], percent: usize) -> Option<T> {
     let rank = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
     sorted.get(rank).copied()
 }
@@ -123,6 +130,6 @@ mod tests {
         let times: Vec<_> = (1..=200).map(Duration::from_millis).collect();
         assert_eq!(percentile(&times, 50), Some(Duration::from_millis(100)));
         assert_eq!(percentile(&times, 99), Some(Duration::from_millis(198)));
-        assert_eq!(percentile(&[], 50), None);
+        assert_eq!(percentile::<Duration>(&[], 50), None);
     }
 }

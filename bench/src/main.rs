@@ -6,6 +6,7 @@
 mod client;
 mod compare;
 mod databases;
+mod flood;
 mod floor;
 mod load;
 mod machine;
@@ -45,7 +46,8 @@ enum Command {
 /// How a run is done.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
-    /// Only these comparisons, by key: constant, list, poll, create, claim, agents, large, streams, start.
+    /// Only these comparisons, by key: constant, list, not-modified, poll, create, claim, agents, large, streams, nodes,
+    /// load, start.
     #[arg(long, value_delimiter = ',')]
     pub only: Vec<String>,
     /// Rounds of each comparison.
@@ -66,6 +68,15 @@ pub struct Options {
     /// Silent streams whose memory is measured.
     #[arg(long, default_value_t = 10_000)]
     pub silent_streams: usize,
+    /// Open streams on the board that changes at a rate.
+    #[arg(long, default_value_t = 2_000)]
+    pub load_streams: usize,
+    /// Its changes in a second.
+    #[arg(long, default_value_t = 200.0)]
+    pub load_rate: f64,
+    /// How many seconds it changes.
+    #[arg(long, default_value_t = 30.0)]
+    pub load_seconds: f64,
     /// A PostgreSQL whose user may create databases. Without it: `TEST_DATABASE_URL`; without both that side is left out.
     #[arg(long)]
     pub postgres: Option<String>,

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::Outcome;
 use crate::compare::{Ratio, Row};
+use crate::flood::{Flood, Spread};
 use crate::machine::Machine;
 use crate::streams::Fanout;
 
@@ -29,6 +30,8 @@ pub struct Report {
     pub rows: Vec<Row>,
     /// The streams.
     pub fanout: Vec<Fanout>,
+    /// The streams under load.
+    pub floods: Vec<Flood>,
     /// Single figures.
     pub figures: Vec<Figure>,
     /// What was left out, and why.
@@ -64,6 +67,7 @@ impl Report {
         );
         self.comparisons(&mut page);
         self.streams(&mut page);
+        self.floods(&mut page);
         self.figures(&mut page);
         for skipped in &self.skipped {
             let _ = writeln!(page, "Left out: {skipped}");
@@ -133,6 +137,47 @@ impl Report {
                 pair(fanout.last_p50_ms, fanout.last_p99_ms),
                 pair(fanout.client_p50_ms, fanout.client_p99_ms),
                 memory.map_or_else(String::new, |(before, with)| pair(before, with)),
+            ]);
+        }
+        write_table(page, &table);
+    }
+
+    fn floods(&self, page: &mut String) {
+        if self.floods.is_empty() {
+            return;
+        }
+        let mut table = vec![
+            [
+                "streams under load",
+                "who",
+                "changes/s: asked, kept",
+                "events/s to clients",
+                "change p50 / p99 ms",
+                "to a client p50 / p99 ms",
+                "to the last client p50 / p99 ms",
+                "list p50 / p99 ms",
+                "memory before / highest / after MiB",
+                "cores: server, clients",
+            ]
+            .map(str::to_owned),
+        ];
+        let spread = |Spread { p50, p99 }: Spread| format!("{p50:.1} / {p99:.1}");
+        for flood in &self.floods {
+            let memory = flood
+                .memory
+                .map(|memory| format!("{:.1} / {:.1} / {:.1}", memory.before, memory.highest, memory.after));
+            let cores = flood.server_cores.zip(flood.client_cores);
+            table.push([
+                flood.streams.to_string(),
+                flood.side.to_owned(),
+                format!("{:.0}, {:.1}", flood.asked_per_second, flood.kept_per_second),
+                format!("{:.0}", flood.delivered_per_second),
+                spread(flood.change),
+                spread(flood.client),
+                spread(flood.last),
+                spread(flood.list),
+                memory.unwrap_or_default(),
+                cores.map_or_else(String::new, |(server, clients)| format!("{server:.2}, {clients:.2}")),
             ]);
         }
         write_table(page, &table);
@@ -217,6 +262,7 @@ mod tests {
             large: 1,
             rows: Vec::new(),
             fanout: Vec::new(),
+            floods: Vec::new(),
             figures: vec![Figure { title: "figure".to_owned(), value: 3.0, unit: "s", limit: Some(2.0) }],
             skipped: Vec::new(),
         };

@@ -7,6 +7,7 @@ use tempfile::TempDir;
 
 use crate::compare::{self, Contender};
 use crate::databases::{self, Postgres};
+use crate::flood::{self, Course};
 use crate::load::{Bounds, median};
 use crate::machine::{self, Machine};
 use crate::report::{Figure, Report};
@@ -28,7 +29,11 @@ const OTHER_FILES: usize = 200;
 /// The variable that names a PostgreSQL, as in the tests.
 const POSTGRES_VARIABLE: &str = "TEST_DATABASE_URL";
 const STREAMS: &str = "streams";
+const NODES: &str = "nodes";
+const LOAD: &str = "load";
 const START: &str = "start";
+/// Open streams on the node where nothing is changed.
+const STREAMS_OF_OTHER_NODE: usize = 10;
 
 /// Runs what `options` ask for and reports it.
 pub async fn run(options: &Options) -> Outcome<()> {
@@ -45,6 +50,7 @@ pub async fn run(options: &Options) -> Outcome<()> {
         large: options.large,
         rows: Vec::new(),
         fanout: Vec::new(),
+        floods: Vec::new(),
         figures: Vec::new(),
         skipped: Vec::new(),
     };
@@ -96,6 +102,12 @@ async fn measure(
     if is_wanted(options, STREAMS) {
         follow(options, &contenders, report).await?;
     }
+    if is_wanted(options, NODES) {
+        stage.follow_other_node(options, &contenders, report).await?;
+    }
+    if is_wanted(options, LOAD) {
+        follow_under_load(options, &contenders, report).await?;
+    }
     Ok(())
 }
 
@@ -124,7 +136,9 @@ impl<'a> Stage<'a> {
                 say("seeding PostgreSQL");
                 let world = world::seed(&postgres.url, small).await?;
                 postgres.analyze().await?;
-                std::fs::create_dir(home(folder, Side::Postgres))?;
+                for side in [Side::Postgres, Side::OtherNode] {
+                    std::fs::create_dir(home(folder, side))?;
+                }
                 Some((postgres, world))
             }
             None => None,
@@ -160,7 +174,7 @@ impl<'a> Stage<'a> {
 
     async fn start(&self, side: Side, world: &World) -> Outcome<Contender> {
         let url = match (&self.postgres, side) {
-            (Some((postgres, _)), Side::Postgres) => postgres.url.clone(),
+            (Some((postgres, _)), Side::Postgres | Side::OtherNode) => postgres.url.clone(),
             _ => databases::sqlite_url(&self.file(side)),
         };
         let server = self.programs.product(&url, &home(self.folder, side)).await?;
@@ -194,6 +208,28 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
+    /// Changes on one node, streams on another one.
+    async fn follow_other_node(
+        &self,
+        options: &Options,
+        contenders: &[Contender],
+        report: &mut Report,
+    ) -> Outcome<()> {
+        let Some(one) = contenders.iter().find(|contender| contender.side == Side::Postgres) else {
+            return Ok(());
+        };
+        say(&format!("{STREAMS_OF_OTHER_NODE} streams on another node, {} changes", options.changes));
+        let other = self.start(Side::OtherNode, &one.world).await?;
+        let editing = one.server.address;
+        let fanout = streams::run(&other, editing, STREAMS_OF_OTHER_NODE, options.changes).await?;
+        let title = "change on one node to a stream on another one, p99, PostgreSQL".to_owned();
+        let value = fanout.client_p99_ms;
+        say(&format!("  to a client: p50 {:.1} ms, p99 {value:.1} ms", fanout.client_p50_ms));
+        report.figures.push(Figure { title, value, unit: "ms", limit: Some(200.0) });
+        report.fanout.push(fanout);
+        Ok(())
+    }
+
     /// Each creation made the same rows on both sides.
     fn check_rows(&self) -> Outcome<()> {
         for side in [Side::Floor, Side::Sqlite] {
@@ -221,7 +257,7 @@ async fn check_floor(contenders: &[Contender]) -> Outcome<()> {
 }
 
 async fn follow(options: &Options, contenders: &[Contender], report: &mut Report) -> Outcome<()> {
-    let allowed = machine::open_files().map_or(usize::MAX, |files| files.saturating_sub(OTHER_FILES));
+    let allowed = allowed_streams();
     for side in [Side::Sqlite, Side::Postgres] {
         let Some(contender) = contenders.iter().find(|contender| contender.side == side) else { continue };
         if options.streams > allowed {
@@ -229,7 +265,8 @@ async fn follow(options: &Options, contenders: &[Contender], report: &mut Report
             continue;
         }
         say(&format!("{} streams, {} changes, {}", options.streams, options.changes, side.name()));
-        let fanout = streams::run(contender, options.streams, options.changes).await?;
+        let fanout =
+            streams::run(contender, contender.server.address, options.streams, options.changes).await?;
         say(&format!(
             "  to the last client: p50 {:.1} ms, p99 {:.1} ms",
             fanout.last_p50_ms, fanout.last_p99_ms
@@ -254,12 +291,44 @@ async fn follow(options: &Options, contenders: &[Contender], report: &mut Report
     Ok(())
 }
 
+async fn follow_under_load(options: &Options, contenders: &[Contender], report: &mut Report) -> Outcome<()> {
+    if options.load_streams > allowed_streams() {
+        report.skipped.push(too_few_files(options.load_streams));
+        return Ok(());
+    }
+    if !(options.load_rate > 0.0 && options.load_seconds > 0.0) {
+        return Err("--load-rate and --load-seconds must be above zero".into());
+    }
+    let course = Course {
+        streams: options.load_streams,
+        rate: options.load_rate,
+        duration: Duration::try_from_secs_f64(options.load_seconds)?,
+    };
+    for side in [Side::Sqlite, Side::Postgres] {
+        let Some(contender) = contenders.iter().find(|contender| contender.side == side) else { continue };
+        say(&format!("{} streams, {} changes a second, {}", course.streams, course.rate, side.name()));
+        let flood = flood::run(contender, course).await?;
+        say(&format!(
+            "  {:.1} changes a second; to a client: p50 {:.1} ms, p99 {:.1} ms",
+            flood.kept_per_second, flood.client.p50, flood.client.p99
+        ));
+        report.floods.push(flood);
+    }
+    Ok(())
+}
+
+/// How many streams this process may open.
+fn allowed_streams() -> usize {
+    machine::open_files().map_or(usize::MAX, |files| files.saturating_sub(OTHER_FILES))
+}
+
 fn too_few_files(streams: usize) -> String {
     format!("{streams} streams, because this process may not open as many files (`ulimit -n`).")
 }
 
 fn check_keys(keys: &[String]) -> Outcome<()> {
-    let known: Vec<_> = SCENARIOS.iter().map(|scenario| scenario.key).chain([STREAMS, START]).collect();
+    let known: Vec<_> =
+        SCENARIOS.iter().map(|scenario| scenario.key).chain([STREAMS, NODES, LOAD, START]).collect();
     match keys.iter().find(|key| !known.contains(&key.as_str())) {
         Some(key) => Err(format!("there is no comparison {key}; there are {}", known.join(", ")).into()),
         None => Ok(()),

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::client::request;
+use crate::client::{NOT_MODIFIED, request};
 use crate::load::Requests;
 use crate::world::{USER_TOKEN, World};
 
@@ -17,6 +17,8 @@ pub enum Side {
     Crowded,
     /// The product on PostgreSQL.
     Postgres,
+    /// A second node of the product on the same PostgreSQL.
+    OtherNode,
 }
 
 impl Side {
@@ -27,6 +29,7 @@ impl Side {
             Self::Sqlite => "SQLite",
             Self::Crowded => "SQLite, 10,000 agents",
             Self::Postgres => "PostgreSQL",
+            Self::OtherNode => "PostgreSQL, other node",
         }
     }
 }
@@ -47,6 +50,8 @@ pub enum Load {
     Constant,
     /// A page of 50 of the 1,000 tasks.
     List,
+    /// The same page by somebody who has it already.
+    Unchanged,
     /// The same of the large board.
     ListLarge,
     /// The same by an agent.
@@ -79,7 +84,7 @@ const fn against_floor(load: Load) -> [(Side, Load); 3] {
 }
 
 /// All of them, in the order they run.
-pub const SCENARIOS: [Scenario; 7] = [
+pub const SCENARIOS: [Scenario; 8] = [
     Scenario {
         key: "constant",
         title: "a constant answer, 16 connections",
@@ -95,6 +100,18 @@ pub const SCENARIOS: [Scenario; 7] = [
         measure: Measure::Throughput,
         target: Some(0.5),
         sides: &against_floor(Load::List),
+    },
+    Scenario {
+        key: "not-modified",
+        title: "the same list unchanged (If-None-Match), against a constant answer, 16 connections",
+        connections: 16,
+        measure: Measure::Throughput,
+        target: Some(0.5),
+        sides: &[
+            (Side::Floor, Load::Constant),
+            (Side::Sqlite, Load::Unchanged),
+            (Side::Postgres, Load::Unchanged),
+        ],
     },
     Scenario {
         key: "poll",
@@ -139,17 +156,21 @@ pub const SCENARIOS: [Scenario; 7] = [
 ];
 
 impl Load {
-    /// What connection number `connection` sends.
-    pub fn requests(self, world: &World, connection: usize) -> Requests {
+    /// What connection number `connection` sends; `seen` is the version of the list that [`Load::Unchanged`] has.
+    pub fn requests(self, world: &World, connection: usize, seen: &str) -> Requests {
         let user = format!("Bearer {USER_TOKEN}");
         let signed_in = [("Authorization", user.as_str())];
         let worker = &world.workers[connection % world.workers.len()];
         let as_agent = [("X-Agent-Token", worker.as_str())];
-        let list =
-            |board| vec![request("GET", &format!("/api/v1/boards/{board}/tasks?limit=50"), &signed_in, None)];
+        let path_of = |board| format!("/api/v1/boards/{board}/tasks?limit=50");
+        let list = |board| vec![request("GET", &path_of(board), &signed_in, None)];
         let requests = match self {
             Self::Constant => vec![request("GET", "/health", &[], None)],
             Self::List => list(world.board),
+            Self::Unchanged => {
+                let headers = [signed_in[0], ("If-None-Match", seen)];
+                vec![request("GET", &path_of(world.board), &headers, None)]
+            }
             Self::ListLarge => list(world.large),
             Self::Poll => {
                 let path = format!("/api/v1/agent/boards/{}/tasks?limit=50", world.board);
@@ -169,6 +190,7 @@ impl Load {
                 vec![to("in_progress"), to("inbox")]
             }
         };
-        Rc::from(requests)
+        let status = if self == Self::Unchanged { NOT_MODIFIED } else { 200 };
+        Requests { bytes: Rc::from(requests), status }
     }
 }

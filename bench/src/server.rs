@@ -99,13 +99,7 @@ impl Server {
 
     /// Processor time used so far; nothing where the system does not say.
     pub fn processor_time(&self) -> Option<Duration> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).ok()?;
-        // The name of the program may hold spaces; it ends with the last bracket.
-        let fields: Vec<_> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-        const USER: usize = 11;
-        let ticks: u32 =
-            fields.get(USER..USER + 2)?.iter().filter_map(|ticks| ticks.parse::<u32>().ok()).sum();
-        Some(TICK * ticks)
+        processor_time_of(self.child.id())
     }
 
     /// Resident memory in bytes; nothing where the system does not say.
@@ -115,6 +109,16 @@ impl Server {
         let kilobytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
         Some(kilobytes * 1024)
     }
+}
+
+/// Processor time used so far by the process `id`; nothing where the system does not say.
+pub fn processor_time_of(id: u32) -> Option<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    // The name of the program may hold spaces; it ends with the last bracket.
+    let fields: Vec<_> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    const USER: usize = 11;
+    let ticks: u32 = fields.get(USER..USER + 2)?.iter().filter_map(|ticks| ticks.parse::<u32>().ok()).sum();
+    Some(TICK * ticks)
 }
 
 impl Drop for Server {

@@ -11,9 +11,10 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use crate::Outcome;
-use crate::client::Connection;
+use crate::client::{Connection, EndlessBody, EventReader};
 use crate::compare::{Contender, signed_in};
 use crate::load::percentile;
+use crate::world::World;
 
 /// How long the last client may wait for an event.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -61,19 +62,25 @@ struct Arrivals {
     due: AtomicUsize,
 }
 
-/// Opens `streams` streams on the board of the world and makes `changes` changes, one after another.
+/// Opens `streams` streams on the board of the world and makes `changes` changes at the node `editing`, one after
+/// another.
 ///
 /// An error when any client misses an event, gets one twice or in another order, or sees other content.
-pub async fn run(contender: &Contender, streams: usize, changes: usize) -> Outcome<Fanout> {
+pub async fn run(
+    contender: &Contender,
+    editing: SocketAddr,
+    streams: usize,
+    changes: usize,
+) -> Outcome<Fanout> {
     let before = contender.server.resident();
     let (stop, stopped) = watch::channel(false);
     let arrivals = Arc::new(Arrivals::default());
     let mut clients = open(contender, streams, &arrivals, &stopped).await?;
     let mut acknowledged = Vec::new();
-    let mut editor = Connection::open(contender.server.address).await?;
+    let mut editor = Connection::open(editing).await?;
     for change in 0..changes {
         arrivals.due.store(streams * (change + 1), Ordering::SeqCst);
-        editor_changes(&mut editor, contender, change).await?;
+        edit(&mut editor, &contender.world, change).await?;
         acknowledged.push(Instant::now());
         let all = tokio::time::timeout(PATIENCE, arrivals.all());
         all.await.map_err(|_| format!("change {change} did not reach every stream"))?;
@@ -97,25 +104,26 @@ async fn open(
     stopped: &watch::Receiver<bool>,
 ) -> Outcome<JoinSet<Outcome<Vec<Seen>>>> {
     let path = format!("/api/v1/boards/{}/tasks/stream", contender.world.board);
-    let ask: Arc<[u8]> = signed_in("GET", &path, None).into();
+    let ask = signed_in("GET", &path, None);
     let mut clients = JoinSet::new();
     for _ in 0..streams {
-        let reader = follow(contender.server.address, &ask).await?;
+        let reader = EventReader::new(follow(contender.server.address, &ask).await?);
         clients.spawn(listen(reader, Arc::clone(arrivals), stopped.clone()));
     }
     Ok(clients)
 }
 
-async fn follow(address: SocketAddr, ask: &[u8]) -> Outcome<crate::client::EventReader> {
-    let (status, reader) = Connection::open(address).await?.follow(ask).await?;
+/// Opens a stream.
+pub async fn follow(address: SocketAddr, ask: &[u8]) -> Outcome<EndlessBody> {
+    let (status, body) = Connection::open(address).await?.follow(ask).await?;
     match status {
-        200 => Ok(reader),
+        200 => Ok(body),
         other => Err(format!("a stream was answered {other}").into()),
     }
 }
 
 async fn listen(
-    mut reader: crate::client::EventReader,
+    mut reader: EventReader,
     arrivals: Arc<Arrivals>,
     mut stopped: watch::Receiver<bool>,
 ) -> Outcome<Vec<Seen>> {
@@ -150,9 +158,9 @@ impl Arrivals {
     }
 }
 
-async fn editor_changes(editor: &mut Connection, contender: &Contender, change: usize) -> Outcome<()> {
-    let tasks = &contender.world.tasks;
-    let (board, task) = (contender.world.board, tasks[change % tasks.len()]);
+/// Makes change number `change`: another title of one of the tasks.
+pub async fn edit(editor: &mut Connection, world: &World, change: usize) -> Outcome<()> {
+    let (board, task) = (world.board, world.tasks[change % world.tasks.len()]);
     let path = format!("/api/v1/boards/{board}/tasks/{task}");
     let body = format!(r#"{{"title":"Change {change}"}}"#);
     let answer = editor.exchange(&signed_in("PATCH", &path, Some(&body))).await?;
