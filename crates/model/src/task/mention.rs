@@ -78,4 +78,53 @@ mod tests {
         assert_eq!(found("me@example.com", None), Vec::<usize>::new());
         assert_eq!(found("@lead-agent @1ada @", None), Vec::<usize>::new());
     }
+
+    /// What `text` names, in alphabetical order.
+    fn named(text: &str) -> Vec<String> {
+        let mut names: Vec<_> = tokens(text).into_iter().collect();
+        names.sort_unstable();
+        names
+    }
+
+    #[test]
+    fn a_name_is_a_letter_and_up_to_31_letters_digits_underscores_and_hyphens() {
+        let (longest, longer) = ("a".repeat(32), "a".repeat(40));
+        for (text, wanted) in [
+            ("@a", vec!["a"]),
+            ("@A_b-9.", vec!["a_b-9"]),
+            ("@jörg, @zoë", vec!["jörg", "zoë"]),
+            ("@9lives @_x @-x @öle @", vec![]),
+            ("@ada@bob", vec!["ada", "bob"]),
+            ("@@ada", vec!["ada"]),
+            ("(@ada)\n@Bob!", vec!["ada", "bob"]),
+            ("@ada @ADA", vec!["ada"]),
+            ("nobody", vec![]),
+        ] {
+            assert_eq!(named(text), wanted, "{text}");
+        }
+        for text in [&longest, &longer] {
+            assert_eq!(named(&format!("@{text}")), std::slice::from_ref(&longest), "what is longer is cut");
+        }
+    }
+
+    #[test]
+    fn an_agent_answers_to_its_whole_name_or_the_first_word_of_it() {
+        let board = [agent("  Ada  Lovelace ", false), agent("Grace", false), agent("Jörg-1 Müller", false)];
+        let found = |text: &str| -> Vec<usize> {
+            let found = mentions(text, &board, None);
+            (0..board.len()).filter(|at| found.contains(&board[*at].id)).collect()
+        };
+        assert_eq!(found("@ada @grace @jörg-1"), [0, 1, 2]);
+        assert_eq!(found("@lovelace @grac @graces @jörg @müller"), Vec::<usize>::new());
+        assert_eq!(found("@GRACE"), [1]);
+    }
+
+    #[test]
+    fn lead_means_leads_only_whatever_somebody_is_called() {
+        let board = [agent("Lead", false), agent("lead the second", false), agent("Boss", true)];
+        let found = |text: &str| mentions(text, &board, None);
+        assert_eq!(found("@lead"), [board[2].id]);
+        assert_eq!(found("@boss"), [board[2].id], "its own name is as good");
+        assert_eq!(mentions("@lead", &board, Some(board[2].id)), [], "nobody mentions itself");
+    }
 }
