@@ -429,6 +429,19 @@ impl Task {
         if blocked_by.is_empty() || is_idle { Ok(()) } else { Err(Refusal::Blocked(blocked_by.to_vec())) }
     }
 
+    /// Whether a lead may create this task in its state. One that is done from the start was never in review and cannot
+    /// have an approval yet, so it would go round the board's gates.
+    ///
+    /// # Errors
+    /// The first gate that stands before done.
+    pub fn check_delegation(&self, rules: &BoardRules) -> Result<(), Refusal> {
+        match self.status {
+            TaskStatus::Done if rules.require_review_before_done => Err(Refusal::ReviewFirst),
+            TaskStatus::Done if rules.require_approval_for_done => Err(Refusal::ApprovalRequired),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether `lead` may comment on this task without being asked: it is in review, or the lead created it.
     #[must_use]
     pub fn lead_may_comment(&self, lead: AgentId) -> bool {

@@ -55,7 +55,8 @@ impl Services {
     /// Creates a task for the lead of the board.
     ///
     /// # Errors
-    /// As [`Services::create_task_once`]; 403 for an assignee that is a lead.
+    /// As [`Services::create_task_once`]; 403 for an assignee that is a lead; 409 for a task that is done past the gates
+    /// of the board.
     pub async fn delegate_task(
         &self,
         context: &RequestContext,
@@ -126,6 +127,9 @@ async fn insert(
     lists::check_tags(tx, board, &new.tag_ids).await?;
     task.check_start(&blocked_by)?;
     check_assignee(tx, board.organization_id, task, creator).await?;
+    if creator == Creator::Lead {
+        task.check_delegation(&board.rules)?;
+    }
     store::tasks::insert(tx, task).await?;
     store::tasks::dependencies::insert(tx, board.id, task.id, &new.depends_on).await?;
     store::tasks::labels::insert_tags(tx, task.id, &new.tag_ids).await?;
