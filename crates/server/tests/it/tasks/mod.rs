@@ -4,9 +4,15 @@ mod agents;
 mod comments;
 mod creation;
 mod deletion;
+mod history;
 mod lists;
 pub mod notices;
 mod people;
+mod precedence;
+mod review_comments;
+mod sizes;
+mod times;
+mod waking;
 
 use axum::http::StatusCode;
 use mc_model::board::{Board, BoardRules};
