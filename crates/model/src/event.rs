@@ -33,6 +33,8 @@ pub mod kind {
     pub const APPROVAL_CREATED: &str = "approval.created";
     /// An approval was decided or reopened. Only in the event log.
     pub const APPROVAL_UPDATED: &str = "approval.updated";
+    /// An approval went with its only task. Only in the event log. Additive, as `task.deleted`.
+    pub const APPROVAL_DELETED: &str = "approval.deleted";
     /// An agent checked in.
     pub const AGENT_HEARTBEAT: &str = "agent.heartbeat";
     /// A person or the operator made an API token.

@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use bytes::Bytes;
+use mc_model::event::kind;
 use mc_service::streams::{ApprovalEvent, ApprovalStream, Shown};
 use serde::Serialize;
 use uuid::Uuid;
@@ -20,7 +21,8 @@ const EVENT: &str = "approval";
 /// Follow the approvals of a board
 ///
 /// Server-sent events named `approval`: a new one, a decision, a reopening, each once, in order. The `id` of an event
-/// is its position: send the last one as `Last-Event-ID` to go on after it, or a time as `since`.
+/// is its position: send the last one as `Last-Event-ID` to go on after it, or a time as `since`. An approval that went
+/// with its only task is an event of type `approval.deleted` with `approval: null` and its `approval_id`.
 #[utoipa::path(
     get, path = "/api/v1/boards/{board_id}/approvals/stream", tag = "approvals", params(StreamQuery),
     responses((status = 200, description = "The stream.", body = serde_json::Value))
@@ -44,9 +46,14 @@ impl Frames for ApprovalFrames {
     }
 }
 
+/// `type` and `approval_id` are there only where there is no approval that says it.
 #[derive(Serialize)]
 struct Data {
-    approval: ApprovalRead,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    r#type: Option<&'static str>,
+    approval: Option<ApprovalRead>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approval_id: Option<Uuid>,
     pending_approvals_count: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     task_counts: Option<TaskCounts>,
@@ -82,8 +89,11 @@ fn render(event: &ApprovalEvent) -> Bytes {
         1 => counts.pop().map(TaskCounts::One),
         _ => Some(TaskCounts::Several(counts)),
     };
+    let is_gone = event.approval.is_none();
     let data = Data {
-        approval: event.approval.clone().into(),
+        r#type: is_gone.then_some(kind::APPROVAL_DELETED),
+        approval: event.approval.clone().map(ApprovalRead::from),
+        approval_id: is_gone.then(|| event.id.into()),
         pending_approvals_count: event.pending_count,
         task_counts,
     };

@@ -111,7 +111,8 @@ async fn update_task(
 
 /// Delete a task
 ///
-/// With its comments, tags, links and values. The stream says so with `task.deleted`.
+/// With its comments, tags, links and values, and the approvals that are about no other task. The streams say so with
+/// `task.deleted` and `approval.deleted`.
 #[utoipa::path(
     delete, path = "/api/v1/boards/{board_id}/tasks/{task_id}", tag = "tasks",
     responses((status = 200, description = "Done.", body = OkResponse))

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use mc_model::event::kind;
 use mc_model::ids::{AgentId, ApprovalId, TaskId};
 use serde::Deserialize;
 use serde_json::Value;
@@ -179,8 +180,12 @@ impl Scene {
         listed.iter().filter(|approval| approval.status != "rejected").for_each(|one| self.see_approval(one));
     }
 
-    /// Takes over the data of an event, and says what it told; nothing when it is of no kind we know.
+    /// Takes over the data of an event, and says what it told; nothing when it is of no kind we know, or the end of an
+    /// approval: that goes with its task, whose end is told.
     pub(super) fn see_event(&mut self, data: &Value, now: Instant) -> Option<Happening> {
+        if data["type"] == kind::APPROVAL_DELETED {
+            return None;
+        }
         match SeenApproval::deserialize(&data["approval"]) {
             Ok(approval) => Some(self.see_decision(data, &approval)),
             Err(_) => self.see_change(data, now),
@@ -320,6 +325,10 @@ mod tests {
 
     #[test]
     fn what_is_no_event_is_passed_over() {
-        assert_eq!(Scene::default().see_event(&json!({"ok": true}), Instant::now()), None);
+        let gone =
+            json!({"type": "approval.deleted", "approval": null, "approval_id": ApprovalId::generate()});
+        for data in [json!({"ok": true}), gone] {
+            assert_eq!(Scene::default().see_event(&data, Instant::now()), None, "{data}");
+        }
     }
 }

@@ -217,17 +217,76 @@ async fn nothing_is_sent_twice_to_any_of_many(backend: Backend) {
     }
 }
 
+/// What is left of an approval that went with its task.
+fn gone(approval: &Value, pending: i64) -> Value {
+    json!({"type": "approval.deleted", "approval": null, "approval_id": approval["id"],
+           "pending_approvals_count": pending})
+}
+
+async fn delete(app: &TestApp, world: &World, task: TaskId) {
+    app.delete(&world.lead, &format!("/api/v1/agent/boards/{}/tasks/{task}", world.board.id)).await.ok();
+}
+
 #[db_test]
-async fn an_approval_that_went_with_its_task_is_no_event(backend: Backend) {
+async fn the_end_of_an_approval_is_sent_once(backend: Backend) {
     let app = TestApp::new(backend).await;
     let world = app.world().await;
-    ask(&app, &world, &[world.task.id]).await;
-    app.delete(&world.owner, &task_of(world.board.id, world.task.id)).await.ok();
+    let other = app.add_task(world.board.id, "other").await.id;
+    let decided = ask(&app, &world, &[world.task.id]).await;
+    decide(&app, &world, &decided, "rejected").await;
+    let pending = ask(&app, &world, &[world.task.id]).await;
+    decide(&app, &world, &pending, "approved").await;
+    let shared = ask(&app, &world, &[world.task.id, other]).await;
+    let free = ask(&app, &world, &[]).await;
+    let mut stream = follow(&app, &world).await;
+    delete(&app, &world, world.task.id).await;
+    let both = stream.take(2).await;
+    let told: Vec<_> = both.iter().map(|event| event.data.clone()).collect();
+    assert_eq!(told, [gone(&decided, 2), gone(&pending, 2)], "the oldest first; the shared one stays");
+    assert!(both.iter().all(|event| event.event == "approval"));
+    assert_eq!(ids(&both), [8, 9], "after the deletion of the task");
+
+    delete(&app, &world, other).await;
+    assert_eq!(stream.next().await.data, gone(&shared, 1), "without its last task it goes as well");
+    decide(&app, &world, &free, "approved").await;
+    assert_eq!(stream.next().await.data["approval"]["id"], free["id"], "nothing is sent twice");
+    let list = app.get(&world.reader, &approvals_of(world.board.id)).await.ok();
+    assert_eq!((&list["total"], &list["items"][0]["id"]), (&json!(1), &free["id"]));
+}
+
+#[db_test]
+async fn a_stream_that_is_resumed_learns_of_the_end_of_approvals(backend: Backend) {
+    let app = TestApp::new(backend).await;
+    let world = app.world().await;
+    let approval = ask(&app, &world, &[world.task.id]).await;
+    delete(&app, &world, world.task.id).await;
     let kept = ask(&app, &world, &[]).await;
-    let mut stream = app.stream(&world.reader, &stream_of(&world), &[("last-event-id", "0")]).await;
+    // 1 asked, 2 the task, 3 the approval, 4 asked. What was before its end is left out.
+    for (known, wanted) in [("0", vec![3, 4]), ("1", vec![3, 4]), ("2", vec![3, 4]), ("3", vec![4])] {
+        let mut stream = app.stream(&world.reader, &stream_of(&world), &[("last-event-id", known)]).await;
+        let events = stream.take(wanted.len()).await;
+        assert_eq!(ids(&events), wanted, "after {known}");
+        if wanted.len() == 2 {
+            assert_eq!(events[0].data, gone(&approval, 1), "after {known}");
+        }
+        assert_eq!(events[wanted.len() - 1].data["approval"], kept, "after {known}");
+    }
+    let path = format!("{}?since={}", stream_of(&world), app.clock().now());
+    let mut since = app.stream(&world.reader, &path, &[]).await;
+    assert_eq!(ids(&since.take(2).await), [3, 4]);
+}
+
+#[db_test]
+async fn a_task_without_approvals_ends_none(backend: Backend) {
+    let app = TestApp::new(backend).await;
+    let world = app.world().await;
+    let mut stream = follow(&app, &world).await;
+    delete(&app, &world, world.task.id).await;
+    let twice = task_of(world.board.id, world.task.id);
+    assert_eq!(app.delete(&world.owner, &twice).await.status, StatusCode::NOT_FOUND);
+    let next = ask(&app, &world, &[]).await;
     let event = stream.next().await;
-    assert_eq!(event.data["approval"], kept);
-    assert_eq!(event.data["pending_approvals_count"], 1);
+    assert_eq!((&event.data["approval"], event.id.as_deref()), (&next, Some("2")));
 }
 
 #[db_test]

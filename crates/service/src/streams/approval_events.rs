@@ -5,19 +5,21 @@ use std::sync::OnceLock;
 
 use bytes::Bytes;
 use mc_model::Result;
-use mc_model::event::Scope;
+use mc_model::event::{Scope, kind};
 use mc_model::ids::{ApprovalId, BoardId};
 use mc_store::approvals::{ApprovalView, TaskCounts};
 use mc_store::{self as store, Reader};
 
 use super::{Shown, Slice};
 
-/// One event of an approval stream: the approval as it is now, with the counts that clients show beside it.
+/// One event of an approval stream, with the counts that clients show beside it.
 #[derive(Debug)]
 pub struct ApprovalEvent {
     seq: i64,
-    /// The approval.
-    pub approval: ApprovalView,
+    /// Which approval it is about.
+    pub id: ApprovalId,
+    /// The approval as it is now; none when this tells that it went.
+    pub approval: Option<ApprovalView>,
     /// How many approvals of the board wait for a decision.
     pub pending_count: i64,
     /// How many approvals name each task of this one, in the order of its tasks.
@@ -37,6 +39,7 @@ impl Shown for ApprovalEvent {
         self.seq
     }
 
+    /// Earlier changes of an approval that is gone are left out: its end says all there is to say.
     async fn read(db: &Reader, board: BoardId, after: i64, limit: u32) -> Result<Slice<Self>> {
         let log = store::events::of_scope(db, Scope::Board(board), after, limit).await?;
         let read_to = log.last().map_or(after, |event| event.seq);
@@ -55,10 +58,14 @@ impl Shown for ApprovalEvent {
         let pending_count = store::approvals::pending_count(db, board).await?;
         let views: HashMap<_, _> = views.into_iter().map(|view| (view.approval.id, view)).collect();
         let events = log.iter().filter_map(|event| {
-            let approval = views.get(&event.approval_id?)?.clone();
-            let named = approval.approval.task_ids.iter();
+            let id = event.approval_id?;
+            let approval = views.get(&id).cloned();
+            if approval.is_none() && event.kind != kind::APPROVAL_DELETED {
+                return None;
+            }
+            let named = approval.iter().flat_map(|view| &view.approval.task_ids);
             let task_counts = named.filter_map(|task| counts.get(task).copied()).collect();
-            Some(Self { seq: event.seq, approval, pending_count, task_counts, rendered: OnceLock::new() })
+            Some(Self { seq: event.seq, id, approval, pending_count, task_counts, rendered: OnceLock::new() })
         });
         Ok(Slice { events: events.collect(), read_to })
     }

@@ -8,7 +8,7 @@ use crate::access::TaskOwner;
 use crate::{RequestContext, Services};
 
 impl Services {
-    /// Deletes the task with its comments, links and values.
+    /// Deletes the task with its comments, links and values, and the approvals that are about nothing else.
     ///
     /// # Errors
     /// 404 when it was deleted meanwhile.
@@ -16,14 +16,17 @@ impl Services {
         let (reader, task) = (&on.0.on, &on.0.task);
         self.store
             .write(Scope::Board(reader.board.id), context.id(), async |tx| {
-                if !store::tasks::delete(tx, reader.board.id, task.id).await? {
-                    return Err(Error::not_found("There is no such task on this board."));
-                }
+                let approvals = store::tasks::delete(tx, reader.board.id, task.id).await?;
+                let approvals =
+                    approvals.ok_or_else(|| Error::not_found("There is no such task on this board."))?;
                 let deleted = NewActivity::new(kind::TASK_DELETED, format!("Task deleted: {}", task.title))
                     .deleted_task(task.id)
                     .agent(reader.actor.agent_id())
                     .user(reader.actor.user_id());
                 tx.activity(deleted);
+                for approval in approvals {
+                    tx.approval_event(kind::APPROVAL_DELETED, approval);
+                }
                 Ok(())
             })
             .await

@@ -9,7 +9,7 @@ pub(crate) mod tally;
 pub use list::{list, view, views};
 pub use tally::is_right as counts_are_right;
 
-use mc_model::ids::{BoardId, TaskId};
+use mc_model::ids::{ApprovalId, BoardId, TaskId};
 use mc_model::task::{Task, TaskStatus};
 use mc_model::{Error, Result};
 
@@ -101,15 +101,19 @@ fn values(task: &Task) -> Vec<sea_orm::Value> {
 }
 
 /// Removes a task; the schema removes what belongs to it. An approval that names it first passes to its next task,
-/// or goes when there is none.
+/// or goes when there is none. Gives the approvals that went, oldest first; nothing when there is no such task.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn delete(tx: &mut WriteTx, board: BoardId, task: TaskId) -> Result<bool> {
+pub async fn delete(tx: &mut WriteTx, board: BoardId, task: TaskId) -> Result<Option<Vec<ApprovalId>>> {
     const OTHER_LINK: &str =
         "FROM approval_task_links l WHERE l.approval_id = approvals.id AND l.task_id <> $1";
-    let orphans = format!("DELETE FROM approvals WHERE task_id = $1 AND NOT EXISTS (SELECT 1 {OTHER_LINK})");
-    tx.link().run(orphans, vec![id(task)]).await?;
+    let orphans = format!(
+        "DELETE FROM approvals WHERE task_id = $1 AND NOT EXISTS (SELECT 1 {OTHER_LINK}) RETURNING id"
+    );
+    let orphans = tx.link().rows(orphans, vec![id(task)]).await?;
+    let mut orphans: Vec<ApprovalId> = orphans.iter().map(|row| row.id(0)).collect::<Result<_>>()?;
+    orphans.sort_unstable();
     let promote = format!(
         "UPDATE approvals SET task_id = (SELECT l.task_id {OTHER_LINK} ORDER BY l.created_at, l.id LIMIT 1) \
          WHERE task_id = $1"
@@ -121,7 +125,7 @@ pub async fn delete(tx: &mut WriteTx, board: BoardId, task: TaskId) -> Result<bo
     let row = tx.link().row(sql, vec![id(task), id(board)]).await?;
     let deleted = row.as_ref().map(self::task).transpose()?;
     tx.count(deleted.as_ref(), None);
-    Ok(deleted.is_some())
+    Ok(deleted.map(|_| orphans))
 }
 
 /// Which approvals name the task.
