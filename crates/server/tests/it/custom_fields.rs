@@ -2,6 +2,7 @@
 
 mod changes;
 mod definitions;
+mod imported;
 mod races;
 
 use mc_model::ids::{CustomFieldId, TaskId};

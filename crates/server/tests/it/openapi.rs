@@ -139,6 +139,40 @@ async fn every_tool_of_agents_says_when_to_use_it() {
     assert!(tools >= 10, "{tools}");
 }
 
+/// Agents choose their tools of a board by tag, actor and intent (tasks spec, "OpenAPI facts clients depend on").
+#[tokio::test]
+async fn agents_find_the_tools_of_a_board_by_tag_actor_and_intent() {
+    let document = our_document().await;
+    let operations = operations(&document);
+    let (leads, all) = (vec!["agent", "agent-lead"], vec!["agent", "agent-lead", "agent-worker"]);
+    for (name, tags, intent, actor) in [
+        ("GET /tasks", &all, "agent_board_task_discovery", "any_agent"),
+        ("POST /tasks", &leads, "delegate_work", "board_lead"),
+        ("PATCH /tasks/{task_id}", &all, "agent_task_update", "any_agent"),
+        ("DELETE /tasks/{task_id}", &all, "agent_task_delete", "board_lead"),
+        ("GET /tasks/{task_id}/comments", &all, "agent_task_comment_discovery", "any_agent"),
+        ("POST /tasks/{task_id}/comments", &all, "agent_task_comment_create", "any_agent"),
+        ("GET /approvals", &all, "agent_board_approval_discovery", "any_agent"),
+        ("POST /approvals", &all, "agent_board_approval_request", "any_agent"),
+        ("GET /tags", &all, "agent_board_tag_discovery", "any_agent"),
+    ] {
+        let operation = operations[&name.replacen(" /", " /api/v1/agent/boards/{board_id}/", 1)];
+        assert_eq!(operation["tags"], json!(tags), "{name}");
+        assert_eq!(operation["x-llm-intent"], intent, "{name}");
+        assert_eq!(operation["x-required-actor"], actor, "{name}");
+    }
+    let create = operations["POST /api/v1/agent/boards/{board_id}/tasks"];
+    assert_eq!(create["operationId"], "agent_lead_create_task");
+    for status in ["403", "404", "409", "422"] {
+        let schema = &create["responses"][status]["content"]["application/json"]["schema"]["$ref"];
+        assert_eq!(schema, "#/components/schemas/LLMErrorResponse", "{status}");
+    }
+    for name in ["POST /api/v1/boards/{board_id}/tasks", "PATCH /api/v1/boards/{board_id}/tasks/{task_id}"] {
+        let schema = &operations[name]["responses"]["409"]["content"]["application/json"]["schema"]["$ref"];
+        assert_eq!(schema, "#/components/schemas/BlockedTaskError", "{name}");
+    }
+}
+
 #[tokio::test]
 async fn the_head_of_the_document_is_as_the_spec_says() {
     let document = our_document().await;
