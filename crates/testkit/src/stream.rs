@@ -8,7 +8,7 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 
 /// How long an expected event may take. Only a test that fails ever waits for it.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One event as a client sees it.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,7 +40,7 @@ impl EventStream {
     /// The next event; pings are passed over.
     ///
     /// # Panics
-    /// When none comes within thirty seconds, or the stream ends.
+    /// When none comes within a minute, or the stream ends.
     pub async fn next(&mut self) -> SentEvent {
         match tokio::time::timeout(PATIENCE, self.next_or_end()).await {
             Ok(Some(event)) => event,
@@ -64,7 +64,7 @@ impl EventStream {
     /// Waits for the end of the stream and returns what came before it.
     ///
     /// # Panics
-    /// When it does not end within thirty seconds.
+    /// When it does not end within a minute.
     pub async fn rest(&mut self) -> Vec<SentEvent> {
         let collect = async {
             let mut events = Vec::new();
@@ -81,7 +81,7 @@ impl EventStream {
     /// The next bytes as sent, for tests of the form itself; empty at the end.
     ///
     /// # Panics
-    /// When nothing comes within thirty seconds, or the stream breaks.
+    /// When nothing comes within a minute, or the stream breaks.
     pub async fn raw(&mut self) -> Vec<u8> {
         if !self.unread.is_empty() {
             return std::mem::take(&mut self.unread);

@@ -364,14 +364,38 @@ async fn two_servers_count_attempts_together_in_redis(backend: Backend) {
         ("RATE_LIMIT_REDIS_URL", &*redis),
     ];
     let servers = [site.start(&limits), site.start(&limits)];
+    for round in 1.. {
+        if count_together(&servers).await {
+            break;
+        }
+        assert!(round < ROUNDS, "the attempts were never counted together");
+        tokio::time::sleep(AFTER_A_FAILURE).await;
+    }
+    for server in &servers {
+        as_agent(server, &fresh_address()).await.ok();
+    }
+}
+
+/// A server lets a request pass whose count in Redis takes too long, which on a busy machine happens: such a round says
+/// nothing, and one of several must go as it should.
+const ROUNDS: usize = 20;
+/// Longer than a server leaves Redis alone then.
+const AFTER_A_FAILURE: Duration = Duration::from_millis(1_100);
+
+/// Whether both servers refuse an address after twenty attempts, ten at each.
+async fn count_together(servers: &[ServerProcess; 2]) -> bool {
     let address = fresh_address();
     for attempt in 0..20 {
         as_agent(&servers[attempt % 2], &address).await.ok();
     }
-    for server in &servers {
-        assert_limited(&as_agent(server, &address).await);
-        as_agent(server, &fresh_address()).await.ok();
+    for server in servers {
+        let reply = as_agent(server, &address).await;
+        if reply.status == StatusCode::OK {
+            return false;
+        }
+        assert_limited(&reply);
     }
+    true
 }
 
 #[db_test]

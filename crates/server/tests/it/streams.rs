@@ -281,7 +281,7 @@ async fn streams_end_with_the_server(backend: Backend) {
     for stream in &mut streams[1..] {
         stream.rest().await;
     }
-    tokio::time::timeout(Duration::from_secs(30), app.services().stopped())
+    tokio::time::timeout(Duration::from_secs(60), app.services().stopped())
         .await
         .expect("no work is left behind");
 }
