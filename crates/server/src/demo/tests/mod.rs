@@ -69,15 +69,15 @@ impl Place {
         Running { url, shutdown, ended: tokio::spawn(server.serve()) }
     }
 
-    /// Plays at `url` until a line with `last` was shown. Returns all lines.
+    /// Plays at `url` until what was shown is `enough`. Returns all lines.
     async fn play_until(
         &self,
         url: &str,
         seed: &DemoSeed,
-        last: &'static str,
+        enough: impl Fn(&[Value]) -> bool + Send + Sync + 'static,
     ) -> (Result<Summary, StartError>, Vec<Value>) {
         let stop = CancellationToken::new();
-        let tape = Tape { text: Arc::default(), last, stop: stop.clone() };
+        let tape = Tape { text: Arc::default(), enough: Arc::new(enough), stop: stop.clone() };
         let mut show = Show::new(Style::Json, Box::new(tape.clone()));
         show.opening(seed, url);
         let token = start::obtain_token(&self.settings).expect("a token").token;
@@ -105,26 +105,44 @@ impl Running {
     }
 }
 
-/// Keeps what is shown, and stops the play when the last thing wished for was.
+/// Whether a task was shown with this status.
+fn has_status(status: &'static str) -> impl Fn(&[Value]) -> bool {
+    move |lines| lines.iter().any(|line| line["status"] == status)
+}
+
+/// Nothing is ever enough.
+fn never(_: &[Value]) -> bool {
+    false
+}
+
+/// Whether what was shown is enough.
+type Enough = Arc<dyn Fn(&[Value]) -> bool + Send + Sync>;
+
+/// Keeps what is shown, and stops the play when it is enough.
 #[derive(Clone)]
 struct Tape {
     text: Arc<Mutex<Vec<u8>>>,
-    last: &'static str,
+    enough: Enough,
     stop: CancellationToken,
 }
 
 impl Tape {
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.text.lock().expect("no panic")).into_owned()
+    }
+
     fn lines(&self) -> Vec<Value> {
-        let text = self.text.lock().expect("no panic").clone();
-        let text = String::from_utf8(text).expect("text");
-        text.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect()
+        self.text().lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect()
     }
 }
 
 impl Write for Tape {
     fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
         self.text.lock().expect("no panic").extend_from_slice(piece);
-        if String::from_utf8_lossy(piece).contains(self.last) {
+        // What is shown to people is no JSON, and nothing waits for it.
+        let text = self.text();
+        let lines: Vec<Value> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        if (self.enough)(&lines) {
             self.stop.cancel();
         }
         Ok(piece.len())

@@ -6,7 +6,7 @@ use mc_testkit::{Backend, TestDatabase, db_test};
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, QueryResult, Statement};
 
 use super::super::seed;
-use super::Place;
+use super::{Place, has_status};
 
 #[db_test]
 async fn two_demos_and_a_removal_leave_the_rows_of_others_alone_and_none_behind(backend: Backend) {
@@ -23,7 +23,7 @@ async fn two_demos_and_a_removal_leave_the_rows_of_others_alone_and_none_behind(
     assert_eq!((other.replaced, first.replaced, second.replaced), (0, 0, 1));
     assert_eq!(active_organization(&db).await, second.organization_id.0);
     let server = place.serve().await;
-    let (played, _) = place.play_until(&server.url, &second, "\"status\":\"done\"").await;
+    let (played, _) = place.play_until(&server.url, &second, has_status("done")).await;
     played.expect("it goes well");
     server.stop().await;
     for (table, rows) in dump(&db, backend).await {
@@ -53,15 +53,12 @@ async fn the_account_survives_the_only_organization_it_had(backend: Backend) {
     seed::clean(&place.settings).await.expect("cleaned");
 
     // The server remembers for a moment who somebody is; word from other processes may take that long.
-    let mut found = organizations(&place, &server.url).await;
-    for _ in 0..600 {
-        if found == ["Personal"] {
-            break;
+    let personal = async {
+        while organizations(&place, &server.url).await != ["Personal"] {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        found = organizations(&place, &server.url).await;
-    }
-    assert_eq!(found, ["Personal"]);
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(60), personal).await.expect("a home is found");
     server.stop().await;
 }
 
@@ -70,7 +67,7 @@ async fn organizations(place: &Place, url: &str) -> Vec<String> {
     use secrecy::ExposeSecret;
 
     let token = crate::start::obtain_token(&place.settings).expect("a token").token;
-    let client = reqwest::Client::builder().no_proxy().timeout(std::time::Duration::from_secs(30)).build();
+    let client = reqwest::Client::builder().no_proxy().timeout(std::time::Duration::from_secs(60)).build();
     let request = client.expect("a client").get(format!("{url}/api/v1/organizations/me/list"));
     let answer = request.bearer_auth(token.expose_secret()).send().await.expect("an answer");
     let list: Vec<serde_json::Value> = answer.json().await.expect("a list");

@@ -9,10 +9,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::scene::{Scene, SeenTask};
 use super::super::show::{Show, Style};
-use super::Tape;
+use super::{Tape, never};
 
 fn show(style: Style) -> (Show, Tape) {
-    let tape = Tape { text: Arc::default(), last: "never", stop: CancellationToken::new() };
+    let tape = Tape { text: Arc::default(), enough: Arc::new(never), stop: CancellationToken::new() };
     (Show::new(style, Box::new(tape.clone())), tape)
 }
 
