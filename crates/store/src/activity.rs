@@ -1,22 +1,32 @@
 //! The activity feed.
 
 use mc_model::ids::{ActivityId, AgentId, BoardId, TaskId};
-use mc_model::task::TaskComment;
+use mc_model::task::{SortDirection, TaskComment};
 use mc_model::{Page, PageRequest, Result, Timestamp};
 
 use crate::sql::{Conn, count, id, time, tuples};
 use crate::tx::WriteTx;
 
-/// The comments of a task, oldest first.
+/// The comments of a task in the order of their creation, from the oldest on or from the newest.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn comments(db: &impl Conn, task: TaskId, page: PageRequest) -> Result<Page<TaskComment>> {
+pub async fn comments(
+    db: &impl Conn,
+    task: TaskId,
+    direction: SortDirection,
+    page: PageRequest,
+) -> Result<Page<TaskComment>> {
     // The literal lets both databases use the partial index on comments.
     const OF_TASK: &str = "FROM activity_events WHERE task_id = $1 AND event_type = 'task.comment'";
     let total = count(db.link().row(format!("SELECT count(*) {OF_TASK}"), vec![id(task)]).await?)?;
+    let way = match direction {
+        SortDirection::Ascending => "ASC",
+        SortDirection::Descending => "DESC",
+    };
     let sql = format!(
-        "SELECT id, message, agent_id, task_id, created_at {OF_TASK} ORDER BY created_at, id LIMIT {} OFFSET {}",
+        "SELECT id, message, agent_id, task_id, created_at {OF_TASK} ORDER BY created_at {way}, id {way} \
+         LIMIT {} OFFSET {}",
         page.limit, page.offset
     );
     let rows = db.link().rows(sql, vec![id(task)]).await?;

@@ -17,8 +17,8 @@ use crate::openapi::LLMErrorResponse;
 use crate::page::Paging;
 use crate::state::AppState;
 use crate::tasks::wire::{
-    TaskCommentCreate, TaskCommentPage, TaskCommentRead, TaskCreate, TaskPage, TaskQuery, TaskRead,
-    TaskUpdate,
+    TaskCommentCreate, TaskCommentPage, TaskCommentQuery, TaskCommentRead, TaskCreate, TaskPage, TaskQuery,
+    TaskRead, TaskUpdate,
 };
 use crate::wire::{Answer, Context, OkResponse};
 
@@ -114,18 +114,18 @@ async fn delete_task(
 
 /// List the comments of a task
 ///
-/// Oldest first.
+/// Oldest first, unless `order` says otherwise.
 #[utoipa::path(
     get, path = "/api/v1/agent/boards/{board_id}/tasks/{task_id}/comments",
-    tags = ["agent", "agent-lead", "agent-worker"], params(Paging),
+    tags = ["agent", "agent-lead", "agent-worker"], params(TaskCommentQuery, Paging),
     responses((status = 200, description = "A page of comments.", body = TaskCommentPage))
 )]
 async fn list_task_comments(
     State(state): State<AppState>,
     Granted(AgentTaskReader(task)): Granted<AgentTaskReader>,
-    Query(paging): Query<Paging>,
+    Query((query, paging)): Query<(TaskCommentQuery, Paging)>,
 ) -> Answer<TaskCommentPage> {
-    let page = state.services.list_comments(&task, paging.into()).await?;
+    let page = state.services.list_comments(&task, query.order, paging.into()).await?;
     Ok(Json(page.map(TaskCommentRead::from).into()))
 }
 

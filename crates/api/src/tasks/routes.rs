@@ -9,8 +9,8 @@ use utoipa_axum::routes;
 
 use super::stream;
 use super::wire::{
-    BlockedTaskError, TaskCommentCreate, TaskCommentPage, TaskCommentRead, TaskCreate, TaskPage, TaskQuery,
-    TaskRead, TaskUpdate,
+    BlockedTaskError, TaskCommentCreate, TaskCommentPage, TaskCommentQuery, TaskCommentRead, TaskCreate,
+    TaskPage, TaskQuery, TaskRead, TaskUpdate,
 };
 use crate::access::{Granted, ReadBoard, ReadTask, UserTaskOwner, UserWritesBoard, WriteTask, guard};
 use crate::conditional::{IfMatch, Seen, after_change, conditional, preconditioned, versioned};
@@ -128,17 +128,17 @@ async fn delete_task(
 
 /// List the comments of a task
 ///
-/// Oldest first.
+/// Oldest first, unless `order` says otherwise.
 #[utoipa::path(
-    get, path = "/api/v1/boards/{board_id}/tasks/{task_id}/comments", tag = "tasks", params(Paging),
+    get, path = "/api/v1/boards/{board_id}/tasks/{task_id}/comments", tag = "tasks", params(TaskCommentQuery, Paging),
     responses((status = 200, description = "A page of comments.", body = TaskCommentPage))
 )]
 async fn list_task_comments(
     State(state): State<AppState>,
     Granted(ReadTask(task)): Granted<ReadTask>,
-    Query(paging): Query<Paging>,
+    Query((query, paging)): Query<(TaskCommentQuery, Paging)>,
 ) -> Answer<TaskCommentPage> {
-    let page = state.services.list_comments(&task, paging.into()).await?;
+    let page = state.services.list_comments(&task, query.order, paging.into()).await?;
     Ok(Json(page.map(TaskCommentRead::from).into()))
 }
 

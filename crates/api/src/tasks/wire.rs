@@ -218,6 +218,14 @@ input! {
     }
 }
 
+input! {
+    /// In which order comments are listed.
+    pub(crate) struct TaskCommentQuery {
+        /// From the oldest on, or from the newest.
+        pub order: SortDirection = SortDirection::Ascending,
+    }
+}
+
 impl TaskQuery {
     pub(crate) fn into_filter(self) -> Result<TaskFilter> {
         let statuses = self.status.as_ref().map_or("", |list| &list.0);

@@ -1,7 +1,7 @@
 //! Comments on tasks.
 
 use mc_model::event::{NewActivity, Scope, kind};
-use mc_model::task::{Mover, Notice, NoticeKind, Task, TaskComment, mentions};
+use mc_model::task::{Mover, Notice, NoticeKind, SortDirection, Task, TaskComment, mentions};
 use mc_model::{Error, Page, PageRequest, Result};
 use mc_store::{self as store, WriteTx};
 
@@ -10,12 +10,17 @@ use crate::idempotency::{Once, Outcome};
 use crate::{RequestContext, Services, notices};
 
 impl Services {
-    /// The comments of the task, oldest first.
+    /// The comments of the task, from the oldest on or from the newest.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn list_comments(&self, on: &TaskReader, page: PageRequest) -> Result<Page<TaskComment>> {
-        store::activity::comments(self.store.reader(), on.task.id, page).await
+    pub async fn list_comments(
+        &self,
+        on: &TaskReader,
+        direction: SortDirection,
+        page: PageRequest,
+    ) -> Result<Page<TaskComment>> {
+        store::activity::comments(self.store.reader(), on.task.id, direction, page).await
     }
 
     /// Comments on the task. A lead may do so when the task is in review, when it was addressed in a comment, or on

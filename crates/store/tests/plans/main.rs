@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mc_model::ids::{AgentId, BoardId, GatewayId, OrganizationId, TaskId, UserId};
-use mc_model::task::{TaskFilter, TaskStatus};
+use mc_model::task::{SortDirection, TaskFilter, TaskStatus};
 use mc_model::{PageRequest, Result, SystemClock};
 use mc_store::{self as store, Reader, Store, StoreOptions, WriteTx, queue};
 use mc_testkit::database::{Backend, TestDatabase};
@@ -162,7 +162,11 @@ async fn comments_and_the_look_back_at_a_task_use_indexes(backend: Backend) {
     let full = Full::new(backend).await;
     let (task, agent): (TaskId, AgentId) = (id(rows::TASK, 1), id(rows::AGENT, 1));
     let now = full.store.clock().now();
-    full.check("comments", async |db| store::activity::comments(db, task, page(50, 50)).await).await;
+    for direction in SortDirection::ALL {
+        let what = format!("comments, {direction:?}");
+        full.check(&what, async |db| store::activity::comments(db, task, direction, page(50, 50)).await)
+            .await;
+    }
     let since = now.before(Duration::from_secs(60));
     full.check("a worker's comment", async |db| {
         store::activity::has_comment_since(db, task, agent, since).await
@@ -273,7 +277,13 @@ async fn a_longer_page_costs_no_more_statements(backend: Backend) {
     }
     let comments = async |limit: u32| {
         let recording = Recording::start().await;
-        let list = store::activity::comments(full.store.reader(), id(rows::TASK, 1), page(limit, 0)).await;
+        let list = store::activity::comments(
+            full.store.reader(),
+            id(rows::TASK, 1),
+            SortDirection::Descending,
+            page(limit, 0),
+        )
+        .await;
         let sent = recording.end().len();
         assert_eq!(list.expect("readable").items.len(), limit as usize, "the rows are there");
         sent

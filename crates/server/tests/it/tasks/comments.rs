@@ -39,6 +39,38 @@ async fn comments_are_trimmed_and_listed_oldest_first(backend: Backend) {
     assert_eq!(task["updated_at"], world.task.updated_at.to_string(), "the task is as it was");
 }
 
+/// Weakness 31: the newest of many comments can be read without reading all. The default stays oldest first.
+#[db_test]
+async fn comments_are_listed_newest_first_for_who_asks(backend: Backend) {
+    let app = TestApp::new(backend).await;
+    let world = app.world().await;
+    let path = comments_of(world.board.id, world.task.id);
+    let mut made = Vec::new();
+    for number in 0..7 {
+        // Some are of one moment: then the order is that of their ids, so pages neither repeat nor lose one.
+        app.clock().advance(Duration::from_secs(number / 3));
+        made.push(app.post(&world.owner, &path, say(&number.to_string())).await.ok());
+    }
+    let agent_path = format!("{}/{}/comments", agent_tasks_of(world.board.id), world.task.id);
+    for (query, reversed) in [("", false), ("&order=asc", false), ("&order=desc", true)] {
+        let mut wanted = made.clone();
+        if reversed {
+            wanted.reverse();
+        }
+        for (actor, path) in [(&*world.reader, &path), (&*world.worker, &agent_path)] {
+            let mut paged = Vec::new();
+            for offset in (0..made.len()).step_by(2) {
+                let page = app.get(actor, &format!("{path}?limit=2&offset={offset}{query}")).await.ok();
+                assert_eq!(page["total"], made.len(), "{query}");
+                paged.extend(page["items"].as_array().expect("items").clone());
+            }
+            assert_eq!(paged, wanted, "{query}");
+        }
+    }
+    let answer = app.get(&world.owner, &format!("{path}?order=newest")).await;
+    assert_fault(&answer, "literal_error", json!(["query", "order"]));
+}
+
 #[db_test]
 async fn a_comment_needs_text(backend: Backend) {
     let app = TestApp::new(backend).await;
