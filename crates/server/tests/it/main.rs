@@ -35,6 +35,7 @@ mod races;
 mod recorded;
 mod scale;
 mod server_process;
+mod stream_pings;
 mod streams;
 mod tags;
 mod task_labels;

@@ -165,3 +165,35 @@ async fn a_refused_change_tells_nobody(backend: Backend) {
     assert!(!app.patch(&world.lead, &task_of(world.board.id, world.task.id), body).await.status.is_success());
     assert_eq!(told(&app).await, []);
 }
+
+/// The rows of the table that say "none".
+#[db_test]
+async fn what_concerns_nobody_is_told_to_nobody(backend: Backend) {
+    let app = TestApp::new(backend).await;
+    let world = app.world().await;
+    let worker = Some(world.worker.agent.id);
+    let assigned = async |status| app.add_task_with(world.board.id, "t", status, worker).await;
+    let approvals = crate::approvals::approvals_of(world.board.id);
+    let ask = async |actor: &Actor| {
+        app.post(actor, &approvals, crate::approvals::asked(json!({}))).await.ok();
+    };
+    ask(&world.owner).await;
+    ask(&world.worker).await;
+    assert_eq!(told(&app).await, [], "an approval was asked for");
+    for status in [TaskStatus::Inbox, TaskStatus::InProgress, TaskStatus::Done] {
+        let task = assigned(status).await;
+        app.delete(&world.owner, &task_of(world.board.id, task.id)).await.ok();
+    }
+    assert_eq!(told(&app).await, [], "tasks were deleted");
+    let (free, done) = (assigned(TaskStatus::Inbox).await, assigned(TaskStatus::Review).await);
+    change(&app, &world.lead, &task_of(world.board.id, free.id), json!({"assigned_agent_id": null})).await;
+    change(&app, &world.lead, &task_of(world.board.id, done.id), json!({"status": "done"})).await;
+    assert_eq!(told(&app).await, [], "the lead let go of one, and finished one");
+    let own = app.add_task(world.board.id, "t").await;
+    for status in ["in_progress", "done"] {
+        change(&app, &world.worker, &task_of(world.board.id, own.id), json!({"status": status})).await;
+    }
+    assert_eq!(told(&app).await, [], "a worker took and finished a task by itself");
+    change(&app, &world.owner, &task_of(world.board.id, own.id), json!({"title": "renamed"})).await;
+    assert_eq!(told(&app).await, [], "a text was changed");
+}
