@@ -6,6 +6,7 @@
 
 mod bridge;
 mod dialect;
+mod lines;
 mod neighbours;
 mod sql;
 mod sqlite;

@@ -211,6 +211,7 @@ pub(crate) fn failure(error: rusqlite::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use mc_model::ids::BoardId;
     use sea_orm::prelude::{ChronoDateTime, Uuid};
     use serde_json::json;
 
@@ -226,7 +227,7 @@ mod tests {
     fn values_come_back_as_they_went_in() {
         let (_folder, db) = connection();
         let (id, at) =
-            (Uuid::now_v7(), ChronoDateTime::parse_from_str("2026-01-02 03:04:05.000678", "%F %T%.f"));
+            (BoardId::generate().0, ChronoDateTime::parse_from_str("2026-01-02 03:04:05.000678", "%F %T%.f"));
         let at = at.expect("a moment");
         let values: Vec<Value> = vec![
             "a 'quoted' \u{1f600} text".into(),

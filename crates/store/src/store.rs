@@ -11,6 +11,7 @@ use sea_orm::{ConnectOptions, Database, DatabaseConnection, TransactionTrait};
 
 use crate::bridge::{self, Outbound};
 use crate::dialect::Dialect;
+use crate::lines::Lines;
 use crate::sql::{self, Reader, Source, failure};
 use crate::sqlite::Readers;
 use crate::tx::{Transaction, WriteTx};
@@ -107,8 +108,8 @@ struct Inner {
 enum Writers {
     /// One connection, shared commits.
     Single { writer: Writer, file: PathBuf },
-    /// A pool; writers of one scope wait for its row.
-    Parallel(DatabaseConnection),
+    /// A pool; writers of one scope wait in its line, then for its row.
+    Parallel { pool: DatabaseConnection, lines: Lines },
 }
 
 impl Store {
@@ -129,7 +130,11 @@ impl Store {
                 let read = postgres_pool(&url).await?;
                 let write = postgres_pool(&url).await?;
                 announcer.outbound = Some(Outbound::default());
-                (Dialect::Postgres, Source::Postgres(read), Writers::Parallel(write))
+                (
+                    Dialect::Postgres,
+                    Source::Postgres(read),
+                    Writers::Parallel { pool: write, lines: Lines::default() },
+                )
             }
         };
         let reader = Reader(source);
@@ -158,7 +163,7 @@ impl Store {
     async fn pool_for_migration(&self) -> Result<DatabaseConnection> {
         match &self.inner.writers {
             Writers::Single { file, .. } => sqlite_pool(file).await,
-            Writers::Parallel(pool) => Ok(pool.clone()),
+            Writers::Parallel { pool, .. } => Ok(pool.clone()),
         }
     }
 
@@ -186,11 +191,11 @@ impl Store {
     pub async fn hear_neighbours(&self) {
         let announcer = self.inner.announcer.clone();
         match (&self.inner.writers, announcer.outbound.clone()) {
-            (Writers::Parallel(pool), Some(outbound)) => {
+            (Writers::Parallel { pool, .. }, Some(outbound)) => {
                 bridge::run(pool.get_postgres_connection_pool().clone(), outbound, announcer).await;
             }
             (Writers::Single { writer, .. }, _) => neighbours::watch(writer, &announcer).await,
-            (Writers::Parallel(_), None) => {}
+            (Writers::Parallel { .. }, None) => {}
         }
     }
 
@@ -237,7 +242,13 @@ impl Store {
                 let turn = Transaction::Sqlite(writer.turn().await?);
                 self.attempt(turn, scope, request_id, &work).await
             }
-            Writers::Parallel(pool) => self.write_in_parallel(pool, scope, request_id, work).await,
+            Writers::Parallel { pool, lines } => {
+                let _place = match scope {
+                    Some(scope) => Some(lines.place(scope.id()).await?),
+                    None => None,
+                };
+                self.write_in_parallel(pool, scope, request_id, work).await
+            }
         }
     }
 
