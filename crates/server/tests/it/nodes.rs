@@ -46,6 +46,7 @@ impl StillClock {
     }
 
     /// Moves the clock step by step until `what` is done.
+    #[expect(clippy::disallowed_methods, reason = "tokio's sleep stands still here")]
     async fn until<T>(&mut self, what: impl Future<Output = T>) -> T {
         let mut what = pin!(what);
         for step in 0_u32.. {
