@@ -62,7 +62,10 @@ async fn list_tasks(
         (status = 200, description = "The task.", body = TaskRead),
         (status = 403, description = "You do not lead this board.", body = LLMErrorResponse),
         (status = 404, description = "No such board or assignee.", body = LLMErrorResponse),
-        (status = 409, description = "The assignee works elsewhere, or the task is blocked.", body = LLMErrorResponse),
+        (
+            status = 409, body = LLMErrorResponse,
+            description = "The assignee works elsewhere, the task is blocked, or it would be done past the board's gates.",
+        ),
         (status = 422, description = "The input breaks a rule.", body = LLMErrorResponse),
     )
 )]
