@@ -1,6 +1,7 @@
 //! The orders and the search that the list of tasks has beside the contract: they look at the tasks of the board, never
 //! at all there are, and cost no more statements than the default.
 
+use mc_model::PageRequest;
 use mc_model::ids::{AgentId, BoardId};
 use mc_model::task::{SortDirection, TaskFilter, TaskOrder, TaskSort, TaskStatus};
 use mc_store as store;
@@ -36,31 +37,31 @@ fn filters() -> Vec<TaskFilter> {
     plain.into_iter().chain(searching).collect()
 }
 
-async fn check_all(full: &Full, board: BoardId) {
+async fn check_all(full: &Full, board: BoardId, pages: &[PageRequest]) {
     let mut checked = 0;
     for filter in filters() {
         for order in orders() {
             let filter = TaskFilter { order, ..filter.clone() };
-            for request in [page(50, 0), page(50, 1_000_000)] {
+            for request in pages {
                 let what = format!("{filter:?}, {request:?}");
-                full.check(&what, async |db| store::tasks::list(db, board, &filter, request).await).await;
+                full.check(&what, async |db| store::tasks::list(db, board, &filter, *request).await).await;
                 checked += 1;
             }
         }
     }
-    assert_eq!(checked, 10 * 12 * 2, "ten filters, twelve orders, two pages");
+    assert_eq!(checked, 10 * 12 * pages.len(), "ten filters, twelve orders");
 }
 
 #[db_test]
 async fn every_order_and_search_stays_on_its_board(backend: Backend) {
     let full = Full::new(backend).await;
-    check_all(&full, id(rows::BOARD, 1)).await;
+    check_all(&full, id(rows::BOARD, 1), &[page(50, 0), page(50, 1_000_000)]).await;
 }
 
 #[db_test]
 async fn every_order_and_search_of_a_large_board_uses_an_index(backend: Backend) {
     let full = Full::filled(backend, large::board(backend), &[]).await;
-    check_all(&full, id(rows::BOARD, large::LARGE_BOARD)).await;
+    check_all(&full, id(rows::BOARD, large::LARGE_BOARD), &[page(50, 0)]).await;
 }
 
 #[db_test]
