@@ -240,11 +240,12 @@ async fn the_end_of_an_approval_is_sent_once(backend: Backend) {
     let free = ask(&app, &world, &[]).await;
     let mut stream = follow(&app, &world).await;
     delete(&app, &world, world.task.id).await;
-    let both = stream.take(2).await;
-    let told: Vec<_> = both.iter().map(|event| event.data.clone()).collect();
-    assert_eq!(told, [gone(&decided, 2), gone(&pending, 2)], "the oldest first; the shared one stays");
-    assert!(both.iter().all(|event| event.event == "approval"));
-    assert_eq!(ids(&both), [8, 9], "after the deletion of the task");
+    let told = stream.take(3).await;
+    assert!(told.iter().all(|event| event.event == "approval"));
+    assert_eq!(ids(&told), [8, 9, 10], "after the deletion of the task");
+    assert_eq!([&told[0].data, &told[1].data], [&gone(&decided, 2), &gone(&pending, 2)], "the oldest first");
+    let left = &told[2].data["approval"];
+    assert_eq!((&left["id"], &left["task_ids"]), (&shared["id"], &json!([other])), "about what is left");
 
     delete(&app, &world, other).await;
     assert_eq!(stream.next().await.data, gone(&shared, 1), "without its last task it goes as well");

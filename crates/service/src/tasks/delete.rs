@@ -16,16 +16,19 @@ impl Services {
         let (reader, task) = (&on.0.on, &on.0.task);
         self.store
             .write(Scope::Board(reader.board.id), context.id(), async |tx| {
-                let approvals = store::tasks::delete(tx, reader.board.id, task.id).await?;
-                let approvals =
-                    approvals.ok_or_else(|| Error::not_found("There is no such task on this board."))?;
+                let removed = store::tasks::delete(tx, reader.board.id, task.id).await?;
+                let removed =
+                    removed.ok_or_else(|| Error::not_found("There is no such task on this board."))?;
                 let deleted = NewActivity::new(kind::TASK_DELETED, format!("Task deleted: {}", task.title))
                     .deleted_task(task.id)
                     .agent(reader.actor.agent_id())
                     .user(reader.actor.user_id());
                 tx.activity(deleted);
-                for approval in approvals {
+                for approval in removed.approvals {
                     tx.approval_event(kind::APPROVAL_DELETED, approval);
+                }
+                for approval in removed.shared_approvals {
+                    tx.approval_event(kind::APPROVAL_UPDATED, approval);
                 }
                 Ok(())
             })

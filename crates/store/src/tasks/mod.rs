@@ -100,32 +100,52 @@ fn values(task: &Task) -> Vec<sea_orm::Value> {
     ]
 }
 
+/// What a removed task leaves to be told of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// The approvals that were about nothing else and went with it, oldest first.
+    pub approvals: Vec<ApprovalId>,
+    /// The approvals that named it beside other tasks, oldest first.
+    pub shared_approvals: Vec<ApprovalId>,
+}
+
 /// Removes a task; the schema removes what belongs to it. An approval that names it first passes to its next task,
-/// or goes when there is none. Gives the approvals that went, oldest first; nothing when there is no such task.
+/// or goes when there is none. Gives nothing when there is no such task.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn delete(tx: &mut WriteTx, board: BoardId, task: TaskId) -> Result<Option<Vec<ApprovalId>>> {
+pub async fn delete(tx: &mut WriteTx, board: BoardId, task: TaskId) -> Result<Option<Removed>> {
     const OTHER_LINK: &str =
         "FROM approval_task_links l WHERE l.approval_id = approvals.id AND l.task_id <> $1";
     let orphans = format!(
         "DELETE FROM approvals WHERE task_id = $1 AND NOT EXISTS (SELECT 1 {OTHER_LINK}) RETURNING id"
     );
-    let orphans = tx.link().rows(orphans, vec![id(task)]).await?;
-    let mut orphans: Vec<ApprovalId> = orphans.iter().map(|row| row.id(0)).collect::<Result<_>>()?;
-    orphans.sort_unstable();
+    let approvals = approvals(tx, &orphans, task).await?;
+    let shared = "SELECT id FROM approvals WHERE task_id = $1 \
+                  UNION SELECT approval_id FROM approval_task_links WHERE task_id = $1";
+    let shared_approvals = self::approvals(tx, shared, task).await?;
     let promote = format!(
         "UPDATE approvals SET task_id = (SELECT l.task_id {OTHER_LINK} ORDER BY l.created_at, l.id LIMIT 1) \
          WHERE task_id = $1"
     );
-    tx.link().run(promote, vec![id(task)]).await?;
+    if !shared_approvals.is_empty() {
+        tx.link().run(promote, vec![id(task)]).await?;
+    }
     // SQLite knows no alias in RETURNING.
     let columns = COLUMNS.replace("t.", "");
     let sql = format!("DELETE FROM tasks WHERE id = $1 AND board_id = $2 RETURNING {columns}");
     let row = tx.link().row(sql, vec![id(task), id(board)]).await?;
     let deleted = row.as_ref().map(self::task).transpose()?;
     tx.count(deleted.as_ref(), None);
-    Ok(deleted.map(|_| orphans))
+    Ok(deleted.map(|_| Removed { approvals, shared_approvals }))
+}
+
+/// The approvals whose ids a statement about `$1`, the task, gives.
+async fn approvals(tx: &WriteTx, sql: &str, task: TaskId) -> Result<Vec<ApprovalId>> {
+    let rows = tx.link().rows(sql, vec![id(task)]).await?;
+    let mut found: Vec<ApprovalId> = rows.iter().map(|row| row.id(0)).collect::<Result<_>>()?;
+    found.sort_unstable();
+    Ok(found)
 }
 
 /// Which approvals name the task.
