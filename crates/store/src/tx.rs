@@ -19,6 +19,8 @@ use crate::writer::Turn;
 
 /// The member of an event's data that names an approval.
 pub(crate) const APPROVAL: &str = "approval_id";
+/// How many rows one statement adds: SQLite takes 32,766 parameters, PostgreSQL 65,535.
+const ROWS_AT_ONCE: usize = 500;
 
 /// An open write transaction on one scope.
 ///
@@ -317,98 +319,99 @@ impl WriteTx {
     async fn write_activities(&self, head: &Head) -> Result<()> {
         const COLUMNS: usize = 11;
         const DATA: usize = 9;
-        if self.activities.is_empty() {
-            return Ok(());
+        for activities in self.activities.chunks(ROWS_AT_ONCE) {
+            let mut values = Vec::with_capacity(activities.len() * COLUMNS);
+            for activity in activities {
+                values.extend([
+                    id(activity.id),
+                    activity.event_type.into(),
+                    activity.message.as_str().into(),
+                    opt_id(activity.agent_id),
+                    opt_id(activity.user_id),
+                    opt_id(activity.task_id),
+                    opt_id(head.board),
+                    id(head.organization),
+                    self.request_id.clone().into(),
+                    json_value(activity.data.as_ref())?,
+                    time(self.now),
+                ]);
+            }
+            let tuples =
+                tuples(activities.len(), COLUMNS, |column, position| self.cell(column == DATA, position));
+            let sql = format!(
+                "INSERT INTO activity_events (id, event_type, message, agent_id, user_id, task_id, board_id, \
+                 organization_id, request_id, data, created_at) VALUES {tuples}"
+            );
+            self.link().run(sql, values).await?;
         }
-        let mut values = Vec::with_capacity(self.activities.len() * COLUMNS);
-        for activity in &self.activities {
-            values.extend([
-                id(activity.id),
-                activity.event_type.into(),
-                activity.message.as_str().into(),
-                opt_id(activity.agent_id),
-                opt_id(activity.user_id),
-                opt_id(activity.task_id),
-                opt_id(head.board),
-                id(head.organization),
-                self.request_id.clone().into(),
-                json_value(activity.data.as_ref())?,
-                time(self.now),
-            ]);
-        }
-        let tuples =
-            tuples(self.activities.len(), COLUMNS, |column, position| self.cell(column == DATA, position));
-        let sql = format!(
-            "INSERT INTO activity_events (id, event_type, message, agent_id, user_id, task_id, board_id, \
-             organization_id, request_id, data, created_at) VALUES {tuples}"
-        );
-        self.link().run(sql, values).await.map(drop)
+        Ok(())
     }
 
     async fn write_events(&self, head: &Head) -> Result<()> {
         const COLUMNS: usize = 10;
         const DATA: usize = 8;
-        if self.events.is_empty() {
-            return Ok(());
+        let mut numbers = head.seq + 1..;
+        for events in self.events.chunks(ROWS_AT_ONCE) {
+            let mut values: Vec<Value> = Vec::with_capacity(events.len() * COLUMNS);
+            for (event, seq) in events.iter().zip(&mut numbers) {
+                values.extend([
+                    head.scope.id().into(),
+                    seq.into(),
+                    id(head.organization),
+                    opt_id(head.board),
+                    event.kind.into(),
+                    event.activity_id.into(),
+                    opt_id(event.task_id),
+                    opt_id(event.agent_id),
+                    json_value(event.data.as_ref())?,
+                    time(self.now),
+                ]);
+            }
+            let txid = self.dialect.transaction_number();
+            let tuples = tuples(events.len(), COLUMNS, |column, position| match column {
+                0 => format!("{txid},${position}"),
+                DATA => self.dialect.json(position),
+                _ => format!("${position}"),
+            });
+            let sql = format!(
+                "INSERT INTO events (txid, scope_id, seq, organization_id, board_id, kind, activity_id, task_id, \
+                 agent_id, data, created_at) VALUES {tuples}"
+            );
+            self.link().run(sql, values).await?;
         }
-        let mut values: Vec<Value> = Vec::with_capacity(self.events.len() * COLUMNS);
-        for (event, seq) in self.events.iter().zip(head.seq + 1..) {
-            values.extend([
-                head.scope.id().into(),
-                seq.into(),
-                id(head.organization),
-                opt_id(head.board),
-                event.kind.into(),
-                event.activity_id.into(),
-                opt_id(event.task_id),
-                opt_id(event.agent_id),
-                json_value(event.data.as_ref())?,
-                time(self.now),
-            ]);
-        }
-        let txid = self.dialect.transaction_number();
-        let tuples = tuples(self.events.len(), COLUMNS, |column, position| match column {
-            0 => format!("{txid},${position}"),
-            DATA => self.dialect.json(position),
-            _ => format!("${position}"),
-        });
-        let sql = format!(
-            "INSERT INTO events (txid, scope_id, seq, organization_id, board_id, kind, activity_id, task_id, \
-             agent_id, data, created_at) VALUES {tuples}"
-        );
-        self.link().run(sql, values).await.map(drop)
+        Ok(())
     }
 
     async fn write_jobs(&self, head: &Head) -> Result<()> {
         const COLUMNS: usize = 12;
         const PAYLOAD: usize = 2;
-        if self.jobs.is_empty() {
-            return Ok(());
+        for jobs in self.jobs.chunks(ROWS_AT_ONCE) {
+            let mut values: Vec<Value> = Vec::with_capacity(jobs.len() * COLUMNS);
+            for job in jobs {
+                values.extend([
+                    id(JobId::generate()),
+                    job.kind.into(),
+                    json_value(Some(&job.payload))?,
+                    id(head.organization),
+                    opt_id(head.board),
+                    time(job.run_at),
+                    0_i32.into(),
+                    job.max_attempts.into(),
+                    job.dedup_key.clone().into(),
+                    self.request_id.clone().into(),
+                    time(self.now),
+                    time(self.now),
+                ]);
+            }
+            let tuples =
+                tuples(jobs.len(), COLUMNS, |column, position| self.cell(column == PAYLOAD, position));
+            let sql = format!(
+                "INSERT INTO jobs (id, kind, payload, organization_id, board_id, run_at, attempt, max_attempts, \
+                 dedup_key, request_id, created_at, updated_at) VALUES {tuples} ON CONFLICT (dedup_key) DO NOTHING"
+            );
+            self.link().run(sql, values).await?;
         }
-        let mut values: Vec<Value> = Vec::with_capacity(self.jobs.len() * COLUMNS);
-        for job in &self.jobs {
-            values.extend([
-                id(JobId::generate()),
-                job.kind.into(),
-                json_value(Some(&job.payload))?,
-                id(head.organization),
-                opt_id(head.board),
-                time(job.run_at),
-                0_i32.into(),
-                job.max_attempts.into(),
-                job.dedup_key.clone().into(),
-                self.request_id.clone().into(),
-                time(self.now),
-                time(self.now),
-            ]);
-        }
-        let tuples =
-            tuples(self.jobs.len(), COLUMNS, |column, position| self.cell(column == PAYLOAD, position));
-        let sql = format!(
-            "INSERT INTO jobs (id, kind, payload, organization_id, board_id, run_at, attempt, max_attempts, \
-             dedup_key, request_id, created_at, updated_at) VALUES {tuples} ON CONFLICT (dedup_key) DO NOTHING"
-        );
-        self.link().run(sql, values).await.map(drop)
+        Ok(())
     }
 
     fn cell(&self, is_json: bool, position: usize) -> String {

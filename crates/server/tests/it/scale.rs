@@ -77,6 +77,14 @@ impl Sql {
         self.insert(CHAIN, 1, "task_dependencies", columns, &values)
     }
 
+    /// All tasks but the first wait for the first.
+    fn star(&self, board: BoardId, waiting: u32) -> String {
+        let (id, board) = (self.id("n + 1"), self.literal(board));
+        let values = [&*id, &*board, &*id, &*self.id("1"), self.moment()];
+        let columns = "id, board_id, task_id, depends_on_task_id, created_at";
+        self.insert(waiting + 1, 1, "task_dependencies", columns, &values)
+    }
+
     /// Counts the tasks of the board as its writers would have done.
     fn counts(&self, board: BoardId) -> String {
         let board = self.literal(board);
@@ -100,6 +108,12 @@ async fn run(app: &TestApp, statements: &[String]) {
     }
     db.execute_unprepared("ANALYZE").await.expect("statistics can be taken");
     db.close().await.expect("a connection closes");
+}
+
+/// How many events the board has had.
+async fn head(app: &TestApp, board: BoardId) -> i64 {
+    let scope = mc_model::event::Scope::Board(board);
+    store::events::head(app.store().reader(), scope).await.expect("readable").expect("a board")
 }
 
 async fn counts_are_right(app: &TestApp, board: BoardId) -> bool {
@@ -159,20 +173,40 @@ async fn a_chain_of_twenty_thousand_can_be_edited_at_its_ends(backend: Backend) 
 async fn finishing_and_reopening_the_start_of_a_chain_touches_the_next_only(backend: Backend) {
     let (app, world, board) = chain(backend).await;
     let path = task_of(board, task(0));
-    let events = async || {
-        let scope = mc_model::event::Scope::Board(board);
-        store::events::head(app.store().reader(), scope).await.expect("readable").expect("a board")
-    };
     for (status, is_blocked) in [("done", false), ("inbox", true)] {
-        let before = events().await;
+        let before = head(&app, board).await;
         app.patch(&world.owner, &path, json!({"status": status})).await.ok();
-        assert_eq!(events().await - before, 2, "{status}: the start and the one that waits for it");
+        assert_eq!(head(&app, board).await - before, 2, "{status}: the start and the one that waits for it");
         let list =
             app.get(&world.owner, &format!("{}?limit=3&offset={}", tasks_of(board), CHAIN - 3)).await.ok();
         let blocked: Vec<_> =
             list["items"].as_array().expect("items").iter().map(|task| task["is_blocked"].clone()).collect();
         assert_eq!(blocked, [json!(true), json!(is_blocked), json!(false)], "{status}");
     }
+    assert!(counts_are_right(&app, board).await);
+}
+
+/// A change that thousands of tasks hear of is one change: more rows than one statement can take parameters for.
+#[db_test]
+async fn thousands_may_wait_for_one_task(backend: Backend) {
+    const WAITING: u32 = 4_000;
+    let app = TestApp::new(backend).await;
+    let world = app.world().await;
+    let board = app.add_board(world.organization.id, world.gateway, "Star").await.id;
+    let sql = Sql(backend);
+    run(
+        &app,
+        &[sql.tasks(WAITING + 1, board, "'inbox'", "NULL"), sql.star(board, WAITING), sql.counts(board)],
+    )
+    .await;
+    let path = task_of(board, task(0));
+    for status in ["done", "inbox"] {
+        let before = head(&app, board).await;
+        app.patch(&world.owner, &path, json!({"status": status})).await.ok();
+        assert_eq!(head(&app, board).await - before, i64::from(WAITING) + 1, "{status}");
+    }
+    let last = app.get(&world.owner, &task_of(board, task(WAITING))).await.ok();
+    assert_eq!(last["blocked_by_task_ids"], json!([task(0)]));
     assert!(counts_are_right(&app, board).await);
 }
 
