@@ -1,5 +1,6 @@
 //! What handlers and guards share.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use mc_service::Services;
@@ -9,18 +10,29 @@ use crate::settings::{HttpSettings, Limits};
 
 /// The application as handlers see it. Cheap to clone.
 #[derive(Clone)]
-pub struct AppState {
+pub struct AppState(Arc<Parts>);
+
+#[doc(hidden)]
+pub struct Parts {
     /// The use cases.
     pub services: Services,
     limiter: Limiter,
-    limits: Arc<Limits>,
+    limits: Limits,
+}
+
+impl Deref for AppState {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
 }
 
 impl AppState {
     /// The state of a server with these settings.
     #[must_use]
     pub fn new(services: Services, limiter: Limiter, settings: &HttpSettings) -> Self {
-        Self { services, limiter, limits: Arc::new(settings.limits) }
+        Self(Arc::new(Parts { services, limiter, limits: settings.limits }))
     }
 
     pub(crate) fn limiter(&self) -> &Limiter {

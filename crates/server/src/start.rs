@@ -118,7 +118,7 @@ impl Server {
         // After what can fail: the first start that makes a token is the one that prints it.
         let (users, door) = sign_in::prepare(settings)?;
         let invites = invite_policy(settings)?;
-        let services = Services::start(store, users, shutdown.stop.clone()).with_invites(invites);
+        let services = Services::start_with_invites(store, users, invites, shutdown.stop.clone());
         services.prepare_sign_in().await.map_err(|error| {
             StartError::new(
                 "the organization in OIDC_ADMIN_ORGANIZATION cannot be made",

@@ -26,6 +26,7 @@ pub mod tokens;
 pub mod users;
 pub mod versions;
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,9 +42,12 @@ use idempotency::InFlight;
 use organizations::InvitePolicy;
 use streams::{ApprovalEvent, BoardFeeds, TaskEvent};
 
-/// Everything a request needs. Cheap to clone.
+/// Everything a request needs. Cheap to clone: a request does so a dozen times, on all threads at once.
 #[derive(Clone)]
-pub struct Services {
+pub struct Services(Arc<Parts>);
+
+#[doc(hidden)]
+pub struct Parts {
     pub(crate) store: Store,
     pub(crate) users: Arc<UserAuth>,
     pub(crate) hub: Hub,
@@ -57,10 +61,30 @@ pub struct Services {
     tracker: TaskTracker,
 }
 
+impl Deref for Services {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
 impl Services {
-    /// Starts the services on an open, migrated store. `shutdown` ends all streams and background work.
+    /// Starts the services on an open, migrated store. `shutdown` ends all streams and background work. Invites get a
+    /// key of this process alone, so that their tokens can be read again only until it ends.
     #[must_use]
     pub fn start(store: Store, users: UserAuth, shutdown: CancellationToken) -> Self {
+        Self::start_with_invites(store, users, InvitePolicy::default(), shutdown)
+    }
+
+    /// As [`Services::start`], with invites as `policy` says.
+    #[must_use]
+    pub fn start_with_invites(
+        store: Store,
+        users: UserAuth,
+        policy: InvitePolicy,
+        shutdown: CancellationToken,
+    ) -> Self {
         let (hub, access_cache, tracker) =
             (Hub::default(), Arc::<AccessCache>::default(), TaskTracker::new());
         store.listen(Arc::new(Ears { hub: hub.clone(), access_cache: Arc::clone(&access_cache) }));
@@ -68,31 +92,21 @@ impl Services {
         tracker.spawn(async move { ended.run_until_cancelled(neighbours.hear_neighbours()).await });
         let task_feeds = BoardFeeds::new(store.clone(), hub.clone(), shutdown.clone(), tracker.clone());
         let approval_feeds = BoardFeeds::new(store.clone(), hub.clone(), shutdown.clone(), tracker.clone());
-        let (denials, invites) = (Arc::default(), Arc::default());
-        let users = Arc::new(users);
-        let services = Self {
+        let services = Self(Arc::new(Parts {
             store,
-            users,
+            users: Arc::new(users),
             hub,
             access_cache,
             task_feeds,
             approval_feeds,
-            denials,
-            invites,
+            denials: Arc::default(),
+            invites: Arc::new(policy),
             in_flight: InFlight::default(),
             shutdown,
             tracker,
-        };
+        }));
         services.spawn_remote_deletions();
         services
-    }
-
-    /// Makes invites as `policy` says. Without this they get a key of this process alone, so that their tokens can be
-    /// read again only until it ends.
-    #[must_use]
-    pub fn with_invites(mut self, policy: InvitePolicy) -> Self {
-        self.invites = Arc::new(policy);
-        self
     }
 
     /// Ends with the process: streams and workers stop when it is cancelled.

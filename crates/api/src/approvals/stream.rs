@@ -34,7 +34,7 @@ pub(super) async fn stream_approvals(
     Query(query): Query<StreamQuery>,
 ) -> Result<Response, ApiError> {
     let stream = state.services.follow_approvals(&board, query.start(&headers)).await?;
-    Ok(sse::respond(ApprovalFrames(stream), state.services, board))
+    Ok(sse::respond(ApprovalFrames(stream), state.services.clone(), board))
 }
 
 struct ApprovalFrames(ApprovalStream);

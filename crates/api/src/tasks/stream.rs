@@ -34,7 +34,7 @@ pub(crate) async fn stream_tasks(
     Query(query): Query<StreamQuery>,
 ) -> Result<Response, ApiError> {
     let stream = state.services.follow_tasks(&board, query.start(&headers)).await?;
-    Ok(sse::respond(TaskFrames(stream), state.services, board))
+    Ok(sse::respond(TaskFrames(stream), state.services.clone(), board))
 }
 
 struct TaskFrames(TaskStream);

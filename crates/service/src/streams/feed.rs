@@ -21,6 +21,14 @@ const KEPT: usize = 4096;
 const SLICE: u32 = 200;
 /// How long a pump trusts the absence of hints.
 const TIMER: Duration = Duration::from_secs(3);
+/// How long a pump leaves the machine to others after it woke its streams, for each of them: about twice what sending
+/// to one costs. What comes meanwhile is sent together. Without the pause a board with thousands of streams and many
+/// changes keeps writers and readers waiting behind its streams (docs/performance.md, streams under load).
+const PAUSE_PER_STREAM: Duration = Duration::from_micros(50);
+/// The longest such pause.
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+/// Shorter pauses are left out.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 
 /// The pumps of all boards that are being watched, for one kind of stream.
 pub struct BoardFeeds<E> {
@@ -42,18 +50,6 @@ struct Feed<E> {
 struct Kept<E> {
     complete_after: i64,
     events: VecDeque<Arc<E>>,
-}
-
-impl<E> Clone for BoardFeeds<E> {
-    fn clone(&self) -> Self {
-        Self {
-            store: self.store.clone(),
-            hub: self.hub.clone(),
-            shutdown: self.shutdown.clone(),
-            tracker: self.tracker.clone(),
-            feeds: Arc::clone(&self.feeds),
-        }
-    }
 }
 
 impl<E: Shown> BoardFeeds<E> {
@@ -118,6 +114,11 @@ async fn pump<E: Shown>(feed: Weak<Feed<E>>, board: BoardId, reader: Reader, mut
         if slice.read_to > position {
             let Some(feed) = feed.upgrade() else { return };
             feed.append(slice);
+            let pause = feed.pause();
+            drop(feed);
+            if pause >= SHORTEST_PAUSE {
+                tokio::time::sleep(pause).await;
+            }
         } else {
             // A timeout is as good as a hint: read again.
             tokio::time::timeout(TIMER, subscription.hint()).await.ok();
@@ -128,6 +129,11 @@ async fn pump<E: Shown>(feed: Weak<Feed<E>>, board: BoardId, reader: Reader, mut
 impl<E: Shown> Feed<E> {
     fn position(&self) -> i64 {
         *self.head.borrow()
+    }
+
+    fn pause(&self) -> Duration {
+        let streams = u32::try_from(self.head.receiver_count()).unwrap_or(u32::MAX);
+        PAUSE_PER_STREAM.saturating_mul(streams).min(LONGEST_PAUSE)
     }
 
     fn append(&self, slice: Slice<E>) {
