@@ -8,6 +8,10 @@ use mission_control::cli::{self, Command, Invocation};
 use mission_control::config::{Rejected, variables};
 use mission_control::{admin, demo, doctor, start};
 
+/// Requests are made on one thread and dropped on another; the allocator of the C library takes a lock for that.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The exit code when the command line or a setting is wrong.
 const WRONG_SETTINGS: u8 = 2;
 
