@@ -367,12 +367,13 @@ impl Services {
     }
 
     /// Whether what `on` proves is still true, for streams, which go on after their check: the membership, the grant
-    /// and the board may go, and an API token expire. Costs no query while nothing changed.
+    /// and the board may go, and an API token expire or be revoked. Costs a query a second while nothing changed.
     pub async fn still_reads(&self, on: &BoardReader) -> bool {
         let still = match &on.actor {
             Actor::User(session) => {
-                let end = session.limits.as_ref().and_then(|limits| limits.expires_at);
-                if end.is_some_and(|end| end <= self.now()) {
+                if let Some(limits) = &session.limits
+                    && !self.token_lives(limits).await.unwrap_or(false)
+                {
                     return false;
                 }
                 self.board_of_user(session.user.id, on.board.id, BoardNeed::Read).await
@@ -380,6 +381,20 @@ impl Services {
             Actor::Agent(session) => self.board_of_agent(session, on.board.id).await,
         };
         still.is_ok()
+    }
+
+    async fn token_lives(&self, limits: &TokenLimits) -> Result<bool> {
+        if limits.expires_at.is_some_and(|end| end <= self.now()) {
+            return Ok(false);
+        }
+        match self.access_cache.token(&limits.token_id) {
+            Ok(is_in_use) => Ok(is_in_use),
+            Err(began) => {
+                let is_in_use = store::api_tokens::is_in_use(self.store.reader(), limits.token_id).await?;
+                self.access_cache.keep_token(began, limits.token_id, &is_in_use);
+                Ok(is_in_use)
+            }
+        }
     }
 
     async fn on_board(&self, actor: Actor, board: BoardId, need: BoardNeed) -> Result<BoardReader> {

@@ -1,7 +1,7 @@
 //! What the access checks found out a moment ago, so that a request need not ask the database who somebody is.
 //!
 //! Every commit that may change an answer empties it: those of this process at once, those of other processes when
-//! word of them comes. What word is lost ages out. Credentials are never kept here: tokens are checked each time.
+//! word of them comes. What word is lost ages out. Credentials are never kept here: tokens are checked with each request.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use mc_model::board::Board;
-use mc_model::ids::{BoardId, UserId};
+use mc_model::ids::{ApiTokenId, BoardId, UserId};
 use mc_model::organization::Member;
 use mc_model::user::User;
 use mc_store::access::BoardForUser;
@@ -31,6 +31,7 @@ struct Answers {
     people: Recent<String, (User, Member)>,
     boards_of_users: Recent<(UserId, BoardId), BoardForUser>,
     boards: Recent<BoardId, Board>,
+    tokens: Recent<ApiTokenId, bool>,
 }
 
 /// When a look-up began, to tell whether its answer is still good when it comes.
@@ -88,6 +89,8 @@ impl AccessCache {
         board_of_user / keep_board_of_user: boards_of_users((UserId, BoardId), (UserId, BoardId)) = BoardForUser;
         /// A board.
         board / keep_board: boards(BoardId, BoardId) = Board;
+        /// Whether an API token that opened a stream is still in use.
+        token / keep_token: tokens(ApiTokenId, ApiTokenId) = bool;
     }
 
     /// Forgets everything: somebody's account, membership, grant or board changed.

@@ -129,6 +129,15 @@ pub async fn own(db: &impl Conn, user: UserId, token_id: ApiTokenId) -> Result<O
     row.as_ref().map(token).transpose()
 }
 
+/// Whether the token is there and was not revoked.
+///
+/// # Errors
+/// When the database fails.
+pub async fn is_in_use(db: &impl Conn, token_id: ApiTokenId) -> Result<bool> {
+    let sql = "SELECT 1 FROM api_tokens WHERE id = $1 AND revoked_at IS NULL";
+    Ok(db.link().row(sql, vec![id(token_id)]).await?.is_some())
+}
+
 /// Ends a token of a user at the transaction's time. Says whether it was still in use: of two who end it at the same
 /// time one is told so.
 ///

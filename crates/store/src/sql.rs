@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::dialect::{self, Dialect};
 use crate::sqlite::{self, Cells, Readers};
+use crate::writer::Turn;
 
 /// Something queries run on: [`Reader`] or [`crate::WriteTx`].
 pub trait Conn: Sync {
@@ -32,7 +33,7 @@ pub struct Link<'a> {
 #[derive(Clone, Copy)]
 pub(crate) enum Target<'a> {
     SqliteReaders(&'a Readers),
-    SqliteWriter(&'a sqlite::Connection),
+    SqliteWriter(&'a Turn),
     PostgresPool(&'a DatabaseConnection),
     PostgresTransaction(&'a DatabaseTransaction),
 }
@@ -64,7 +65,7 @@ impl Link<'_> {
             Target::SqliteReaders(readers) => {
                 return readers.with(|reader| found(reader, &sql, &values, usize::MAX)).await;
             }
-            Target::SqliteWriter(writer) => return found(writer, &sql, &values, usize::MAX),
+            Target::SqliteWriter(turn) => return found(turn.writer()?, &sql, &values, usize::MAX),
             Target::PostgresPool(pool) => pool.query_all_raw(postgres(sql, values)).await,
             Target::PostgresTransaction(transaction) => {
                 transaction.query_all_raw(postgres(sql, values)).await
@@ -79,7 +80,7 @@ impl Link<'_> {
             Target::SqliteReaders(readers) => {
                 return Ok(readers.with(|reader| found(reader, &sql, &values, 1)).await?.pop());
             }
-            Target::SqliteWriter(writer) => return Ok(found(writer, &sql, &values, 1)?.pop()),
+            Target::SqliteWriter(turn) => return Ok(found(turn.writer()?, &sql, &values, 1)?.pop()),
             Target::PostgresPool(pool) => pool.query_one_raw(postgres(sql, values)).await,
             Target::PostgresTransaction(transaction) => {
                 transaction.query_one_raw(postgres(sql, values)).await
@@ -93,7 +94,7 @@ impl Link<'_> {
         let sql = self.noted(sql.into());
         let done = match self.target {
             Target::SqliteReaders(readers) => return readers.with(|reader| reader.run(&sql, &values)).await,
-            Target::SqliteWriter(writer) => return writer.run(&sql, &values),
+            Target::SqliteWriter(turn) => return turn.writer()?.run(&sql, &values),
             Target::PostgresPool(pool) => pool.execute_raw(postgres(sql, values)).await,
             Target::PostgresTransaction(transaction) => transaction.execute_raw(postgres(sql, values)).await,
         };
@@ -121,10 +122,18 @@ fn postgres(sql: String, values: Vec<Value>) -> Statement {
 }
 
 /// Whether a statement writes to a table that the access checks read: who somebody is, what is granted, which board
-/// belongs where. Counting a scope forward is the one exception.
+/// belongs where, which token works. Counting a scope forward and the mark that a token is in use are the exceptions.
 fn may_change_access(sql: &str) -> bool {
-    const TABLES: [&str; 6] =
-        ["users", "organizations", "organization_members", "organization_board_access", "boards", "gateways"];
+    const TABLES: [&str; 7] = [
+        "users",
+        "organizations",
+        "organization_members",
+        "organization_board_access",
+        "boards",
+        "gateways",
+        "api_tokens",
+    ];
+    const HARMLESS: [Option<&str>; 2] = [Some("event_seq"), Some("last_used_at")];
     let mut words = sql.split_whitespace();
     let (table, first_column) = match words.next() {
         Some("UPDATE") => (words.next(), words.nth(1)),
@@ -133,7 +142,7 @@ fn may_change_access(sql: &str) -> bool {
         // A statement that begins in another way is rare; it costs a look-up to be careful.
         _ => return true,
     };
-    first_column != Some("event_seq") && table.is_some_and(|table| TABLES.contains(&table))
+    !HARMLESS.contains(&first_column) && table.is_some_and(|table| TABLES.contains(&table))
 }
 
 /// Turns a database error into ours: what can be tried again later becomes 503, the rest is a fault of
@@ -264,6 +273,7 @@ mod tests {
             "UPDATE users SET name = $1",
             "INSERT INTO organization_members (id) VALUES ($1)",
             "DELETE FROM boards WHERE id = $1",
+            "UPDATE api_tokens SET revoked_at = $3",
             "UPDATE boards SET name = $1, event_seq = 1",
             "WITH x AS (SELECT 1) UPDATE users SET name = $1",
         ] {
@@ -271,6 +281,7 @@ mod tests {
         }
         for sql in [
             "UPDATE boards SET event_seq = event_seq + $1",
+            "UPDATE api_tokens SET last_used_at = $2",
             "UPDATE tasks SET title = $1",
             "SELECT 1 FROM users FOR UPDATE",
             "INSERT INTO events (id) VALUES ($1)",

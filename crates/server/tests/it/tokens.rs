@@ -447,3 +447,25 @@ async fn token_works_in_every_mode_and_without_the_issuer(backend: Backend) {
         assert_eq!(app.get(&token.actor, ME).await.status, StatusCode::UNAUTHORIZED);
     }
 }
+
+#[db_test]
+async fn an_open_stream_ends_with_the_token_that_opened_it(backend: Backend) {
+    let app = TestApp::new(backend).await;
+    let world = app.world().await;
+    let tasks = format!("/api/v1/boards/{}/tasks", world.board.id);
+    let (revoked, kept) = (
+        make(&app, &world.owner, json!({"name": "revoked", "scope": "read"})).await,
+        make(&app, &world.owner, json!({"name": "kept", "scope": "read"})).await,
+    );
+    let stream = async |token: &Made| app.stream(&token.actor, &format!("{tasks}/stream"), &[]).await;
+    let (mut ending, mut going_on) = (stream(&revoked).await, stream(&kept).await);
+    app.post(&world.owner, &tasks, json!({"title": "Before"})).await.ok();
+    assert_eq!(ending.next().await.data["task"]["title"], json!("Before"));
+    assert_eq!(going_on.next().await.data["task"]["title"], json!("Before"));
+
+    revoke(&app, &world.owner, &revoked.id).await.ok();
+    app.post(&world.owner, &tasks, json!({"title": "Secret"})).await.ok();
+    let rest = ending.rest().await;
+    assert!(rest.is_empty(), "nothing more is sent: {rest:?}");
+    assert_eq!(going_on.next().await.data["task"]["title"], json!("Secret"));
+}
