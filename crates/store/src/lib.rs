@@ -40,6 +40,6 @@ pub use sql::{Conn, Reader};
 pub use store::{Committed, Listener, Store, StoreOptions};
 pub use tx::{NewJob, WriteTx};
 
-/// How many threads of the runtime may be busy with a query at one time; it needs more than these to stay responsive.
-/// A query on SQLite runs on the thread that asks.
-pub const WAITING_THREADS: usize = sqlite::READERS;
+/// How many threads of the runtime may be busy with a statement at one time; it needs more than these to stay
+/// responsive. A statement on SQLite runs on the thread that asks: each reader's, and the writer's.
+pub const WAITING_THREADS: usize = sqlite::READERS + 1;

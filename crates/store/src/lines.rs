@@ -2,7 +2,7 @@
 //!
 //! Writers of one scope wait for its row anyway. Without a line they would wait on connections, and one busy board
 //! would keep all connections of this process from the others. Two may go at a time: the second has begun and takes
-//! the row as soon as the first commits.
+//! the row as soon as the first commits. How long somebody waits is bounded by the caller's deadline only.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

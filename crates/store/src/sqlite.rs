@@ -1,8 +1,9 @@
 //! SQLite through rusqlite.
 //!
 //! A statement runs on the thread that asks for it. Most take a few microseconds, less than it costs to hand one to
-//! another thread and to wait for its answer. A long one keeps its thread, so the runtime must have more threads than
-//! [`READERS`]; see [`crate::WAITING_THREADS`].
+//! another thread and to wait for its answer. A long one keeps its thread: it wakes another one of the runtime to go on
+//! with everything else, so the runtime must have more threads than there are connections; see
+//! [`crate::WAITING_THREADS`].
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,8 +19,14 @@ use tokio::sync::Semaphore;
 pub(crate) const READERS: usize = 4;
 /// Prepared statements that a connection keeps.
 const STATEMENTS: usize = 500;
-/// How long a reader waits for the file, which is taken for moments only while it is brought in order after a crash.
+/// How long opening the file waits for a process that has it to itself.
 const BUSY: Duration = Duration::from_secs(5);
+/// The pause before a reader asks again for a file that another process has to itself, and how often it asks. That is
+/// so for moments only, while the file is brought in order after a crash.
+const BUSY_PAUSE: Duration = Duration::from_millis(5);
+const BUSY_TRIES: usize = 1_000;
+/// After how many steps of SQLite's machine a statement counts as long: less than a millisecond.
+const LONG: i32 = 10_000;
 
 /// A connection to the file.
 pub(crate) struct Connection(Mutex<rusqlite::Connection>);
@@ -37,12 +44,16 @@ impl Connection {
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", "ON")?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        // From here on nothing waits for another process on a thread of the runtime: see `is_busy`.
+        connection.busy_timeout(Duration::ZERO)?;
+        connection.progress_handler(
+            LONG,
+            Some(|| {
+                wake_another_thread();
+                false
+            }),
+        )?;
         Ok(connection)
-    }
-
-    /// Makes statements fail at once instead of waiting for another process.
-    pub(crate) fn never_wait(&self) -> Result<()> {
-        self.get().busy_timeout(Duration::ZERO).map_err(failure)
     }
 
     // A panic between two statements leaves the connection as good as it was.
@@ -56,8 +67,10 @@ impl Connection {
     }
 
     /// Runs a statement without parameters or rows.
-    pub(crate) fn command(&self, sql: &str) -> rusqlite::Result<()> {
-        self.get().prepare_cached(sql)?.raw_execute().map(drop)
+    pub(crate) fn command(&self, sql: &str) -> Result<()> {
+        let connection = self.get();
+        let run = || connection.prepare_cached(sql)?.raw_execute().map(drop);
+        run().map_err(failure)
     }
 
     /// A number that differs whenever another connection has committed.
@@ -96,6 +109,17 @@ impl Connection {
             Ok(connection.changes())
         };
         run().map_err(failure)
+    }
+}
+
+/// A thread of the runtime that comes back from waiting for the network with a single task wakes no other one, and while
+/// that task is in a statement nobody would look at the network or at the time. Of two more tasks it can only keep one
+/// for itself; another thread is woken for the other.
+fn wake_another_thread() {
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        for _ in 0..2 {
+            runtime.spawn(async {});
+        }
     }
 }
 
@@ -166,10 +190,17 @@ impl Readers {
     }
 
     /// Runs `read` on a connection of its own, when one is free.
-    pub(crate) async fn with<T>(&self, read: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+    pub(crate) async fn with<T>(&self, read: impl Fn(&Connection) -> Result<T>) -> Result<T> {
         let _turn = self.0.turns.acquire().await.map_err(Error::internal)?;
         let lent = Lent { readers: self, connection: self.idle().pop() };
-        read(lent.connection.as_ref().ok_or_else(|| Error::internal("a reader is missing"))?)
+        let connection = lent.connection.as_ref().ok_or_else(|| Error::internal("a reader is missing"))?;
+        for _ in 1..BUSY_TRIES {
+            match read(connection) {
+                Err(error) if is_busy(&error) => tokio::time::sleep(BUSY_PAUSE).await,
+                outcome => return outcome,
+            }
+        }
+        read(connection)
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
@@ -189,9 +220,10 @@ impl Drop for Lent<'_> {
     }
 }
 
-/// Whether another process has the file to itself at this moment.
-pub(crate) fn is_busy(error: &rusqlite::Error) -> bool {
-    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+/// Whether another process has the file to itself at this moment: ask again a little later.
+pub(crate) fn is_busy(error: &Error) -> bool {
+    let code = error.cause().and_then(|cause| cause.downcast_ref::<rusqlite::Error>()?.sqlite_error_code());
+    matches!(code, Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
 /// Turns an error of SQLite into ours: what can be tried again later becomes 503, the rest is a fault of ours.
@@ -274,10 +306,9 @@ mod tests {
         assert_eq!(fault.kind(), ErrorKind::Internal);
 
         let other = Connection::open(&folder.path().join("test.db")).expect("the file");
-        other.never_wait().expect("a setting");
         run("BEGIN IMMEDIATE").expect("the file for itself");
         let busy = other.run("INSERT INTO t VALUES ('a')", &[]).expect_err("another writer");
-        assert_eq!(busy.kind(), ErrorKind::Unavailable);
+        assert!(busy.kind() == ErrorKind::Unavailable && is_busy(&busy));
         run("COMMIT").expect("an end");
 
         db.rows("PRAGMA max_page_count = 3", &[], 1).expect("a limit");
@@ -298,5 +329,46 @@ mod tests {
             assert!(refused.is_err());
         }
         assert_eq!(readers.idle().len(), READERS);
+    }
+
+    /// The runtime is idle but for a statement that would never end. Whether others are served meanwhile is for a
+    /// plain thread to find out; it ends the statement when it has its answer.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_long_statement_keeps_nobody_else_waiting() {
+        use std::io::Read;
+        use tokio::io::AsyncWriteExt;
+
+        const ENDLESS: &str =
+            "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n";
+        const PATIENCE: Duration = Duration::from_secs(60);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        tokio::spawn(async move {
+            while let Ok((mut caller, _)) = listener.accept().await {
+                caller.write_all(b"served").await.ok();
+            }
+        });
+        let (_folder, db) = connection();
+        let stop = db.get().get_interrupt_handle();
+        let (begin, begun) = tokio::sync::oneshot::channel::<()>();
+        let statement = tokio::spawn(async move {
+            // Woken by the clock, as a request is by the network: alone.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            begin.send(()).ok();
+            db.rows(ENDLESS, &[], 1).map(drop)
+        });
+        let caller = std::thread::spawn(move || {
+            begun.blocking_recv().expect("a beginning");
+            let mut answer = String::new();
+            let asked = std::net::TcpStream::connect(address).and_then(|mut stream| {
+                stream.set_read_timeout(Some(PATIENCE))?;
+                stream.read_to_string(&mut answer)
+            });
+            stop.interrupt();
+            asked.map(|_| answer)
+        });
+        assert!(statement.await.expect("no panic").is_err(), "it was ended from outside");
+        let answer = caller.join().expect("no panic");
+        assert_eq!(answer.expect("an answer while the statement runs"), "served");
     }
 }

@@ -190,12 +190,13 @@ impl Store {
     /// works on the same SQLite file.
     pub async fn hear_neighbours(&self) {
         let announcer = self.inner.announcer.clone();
-        match (&self.inner.writers, announcer.outbound.clone()) {
-            (Writers::Parallel { pool, .. }, Some(outbound)) => {
+        match (&self.inner.writers, &self.inner.reader.0, announcer.outbound.clone()) {
+            // The readers' connections: word of a change must not wait behind other changes.
+            (_, Source::Postgres(pool), Some(outbound)) => {
                 bridge::run(pool.get_postgres_connection_pool().clone(), outbound, announcer).await;
             }
-            (Writers::Single { writer, .. }, _) => neighbours::watch(writer, &announcer).await,
-            (Writers::Parallel { .. }, None) => {}
+            (Writers::Single { writer, .. }, ..) => neighbours::watch(writer, &announcer).await,
+            (Writers::Parallel { .. }, ..) => {}
         }
     }
 
@@ -314,10 +315,11 @@ impl Store {
                 Ok(value)
             }
             Err(error) if sql::is_transient(&error) => Err(error),
-            Err(error) => {
-                transaction.roll_back().await?;
-                Err(error)
-            }
+            Err(error) => match transaction.roll_back().await {
+                // The first thing that went wrong says more than what followed from it.
+                Err(_) if error.kind() == ErrorKind::Unavailable => Err(error),
+                undone => undone.and(Err(error)),
+            },
         }
     }
 }

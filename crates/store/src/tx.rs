@@ -64,9 +64,14 @@ impl Transaction {
             // The batch that the turn belongs to announces all that is in it.
             Self::Sqlite(turn) => heard(turn.keep(committed)?).await,
             Self::Postgres(transaction) => {
-                transaction.commit().await.map_err(failure)?;
-                announcer.announce(std::iter::once(&committed));
-                Ok(())
+                let announcer = announcer.clone();
+                let end = async move {
+                    transaction.commit().await.map_err(failure)?;
+                    announcer.announce(std::iter::once(&committed));
+                    Ok(())
+                };
+                // A task of its own: the caller may be cancelled, and what is committed must be announced.
+                tokio::spawn(end).await.map_err(Error::internal)?
             }
         }
     }
@@ -130,7 +135,7 @@ impl Conn for WriteTx {
         Link {
             dialect: self.dialect,
             target: match &self.transaction {
-                Transaction::Sqlite(turn) => Target::SqliteWriter(turn.connection()),
+                Transaction::Sqlite(turn) => Target::SqliteWriter(turn),
                 Transaction::Postgres(transaction) => Target::PostgresTransaction(transaction),
             },
             changes_access: Some(&self.changes_access),

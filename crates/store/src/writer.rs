@@ -21,6 +21,8 @@ const MAX_BATCH: usize = 128;
 /// How often it asks whether another process has let go of the file, and how often it asks in vain: five seconds.
 const BUSY_PAUSE: Duration = Duration::from_millis(5);
 const BUSY_TRIES: usize = 1_000;
+/// SQLite ends a transaction by itself when it cannot go on, for instance without space on the disk.
+const ENDED: &str = "SQLite ended the transaction";
 
 /// The line in front of the connection.
 pub(crate) struct Writer {
@@ -40,7 +42,6 @@ struct Batch {
 impl Writer {
     pub(crate) fn open(path: &Path, announcer: Announcer) -> Result<Self> {
         let connection = Connection::open(path)?;
-        connection.never_wait()?;
         let batch = Batch { connection, announcer, is_open: false, answers: Vec::new() };
         Ok(Self { batch: Arc::new(Mutex::new(batch)), waiting: Arc::new(AtomicUsize::new(0)) })
     }
@@ -65,8 +66,11 @@ impl Batch {
     /// Begins the shared transaction if there is none. Another process may have the file; it is asked again and again
     /// without keeping a thread.
     async fn begin(&mut self) -> Result<()> {
-        if self.is_open && self.connection.is_idle() {
-            self.fail("the transaction was ended by SQLite");
+        match (self.is_open, self.connection.is_idle()) {
+            (true, true) => self.fail(ENDED),
+            // What could not be undone when it failed: nothing can begin before it is.
+            (false, false) => self.connection.command("ROLLBACK")?,
+            _ => {}
         }
         for _ in 0..BUSY_TRIES {
             if self.is_open {
@@ -75,23 +79,20 @@ impl Batch {
             match self.connection.command("BEGIN IMMEDIATE") {
                 Ok(()) => self.is_open = true,
                 Err(error) if sqlite::is_busy(&error) => tokio::time::sleep(BUSY_PAUSE).await,
-                Err(error) => return Err(sqlite::failure(error)),
+                Err(error) => return Err(error),
             }
         }
         match self.is_open {
             true => Ok(()),
-            false => Err(Error::text(
-                ErrorKind::Unavailable,
-                "Another process keeps the database to itself. Try again in a moment.",
-            )),
+            false => Err(try_again("Another process keeps the database to itself. Try again in a moment.")),
         }
     }
 
     /// Ends the shared transaction and answers those who wait for it.
     fn commit(&mut self) {
         let outcome = match self.connection.is_idle() {
-            true => Err("the transaction was ended by SQLite".to_owned()),
-            false => self.connection.command("COMMIT").map_err(|error| error.to_string()),
+            true => Err(ENDED.to_owned()),
+            false => self.connection.command("COMMIT").map_err(|error| cause_of(&error)),
         };
         match outcome {
             Ok(()) => self.succeed(),
@@ -167,13 +168,21 @@ impl Turn {
     async fn begin(&mut self) -> Result<()> {
         let batch = self.batch();
         batch.begin().await?;
-        batch.connection.command("SAVEPOINT turn").map_err(sqlite::failure)?;
+        batch.connection.command("SAVEPOINT turn")?;
         self.is_begun = true;
         Ok(())
     }
 
-    /// The connection that it is the turn for.
-    pub(crate) fn connection(&self) -> &Connection {
+    /// The connection that it is the turn for, as long as what it writes belongs to the shared transaction.
+    ///
+    /// # Errors
+    /// 503 when SQLite has ended that: a statement would be a transaction of its own.
+    pub(crate) fn writer(&self) -> Result<&Connection> {
+        let connection = self.connection();
+        if connection.is_idle() { Err(not_saved(ENDED)) } else { Ok(connection) }
+    }
+
+    fn connection(&self) -> &Connection {
         &self.guard.as_deref().expect("only the end of the turn takes it").connection
     }
 
@@ -183,7 +192,7 @@ impl Turn {
 
     /// Ends the turn and keeps what was written; the receiver hears when it is on disk.
     pub(crate) fn keep(mut self, committed: Committed) -> Result<oneshot::Receiver<Result<()>>> {
-        self.connection().command("RELEASE turn").map_err(sqlite::failure)?;
+        self.connection().command("RELEASE turn").map_err(|error| not_saved(&cause_of(&error)))?;
         self.is_begun = false;
         Ok(self.wait(committed))
     }
@@ -200,7 +209,7 @@ impl Turn {
         match batch.is_open {
             true => batch.answers.push((sender, committed)),
             // Undone with the whole batch. Nobody listens yet, so it cannot fail.
-            false => drop(sender.send(Err(not_saved("the transaction was ended")))),
+            false => drop(sender.send(Err(not_saved(ENDED)))),
         }
         receiver
     }
@@ -210,11 +219,14 @@ impl Turn {
             return;
         }
         let batch = self.batch();
+        if batch.connection.is_idle() {
+            return batch.fail(ENDED);
+        }
         let undone =
             ["ROLLBACK TO turn", "RELEASE turn"].iter().try_for_each(|sql| batch.connection.command(sql));
         if let Err(error) = undone {
             // What cannot be undone alone is undone with its neighbours.
-            batch.fail(&error.to_string());
+            batch.fail(&cause_of(&error));
         }
     }
 }
@@ -232,7 +244,15 @@ impl Drop for Turn {
 }
 
 fn not_saved(cause: &str) -> Error {
-    Error::text(ErrorKind::Unavailable, "The change could not be saved. Try again.").because(cause.to_owned())
+    try_again("The change could not be saved. Try again.").because(cause.to_owned())
+}
+
+fn try_again(text: &'static str) -> Error {
+    Error::text(ErrorKind::Unavailable, text).retry_after(Duration::from_secs(1))
+}
+
+fn cause_of(error: &Error) -> String {
+    error.cause().map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 #[cfg(test)]

@@ -103,9 +103,9 @@ fn values(task: &Task) -> Vec<sea_orm::Value> {
 /// What a removed task leaves to be told of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Removed {
-    /// The approvals that were about nothing else and went with it, oldest first.
+    /// The approvals that were about nothing else and went with it, in the order of their ids.
     pub approvals: Vec<ApprovalId>,
-    /// The approvals that named it beside other tasks, oldest first.
+    /// The approvals that named it beside other tasks, in the order of their ids.
     pub shared_approvals: Vec<ApprovalId>,
 }
 
@@ -120,10 +120,10 @@ pub async fn delete(tx: &mut WriteTx, board: BoardId, task: TaskId) -> Result<Op
     let orphans = format!(
         "DELETE FROM approvals WHERE task_id = $1 AND NOT EXISTS (SELECT 1 {OTHER_LINK}) RETURNING id"
     );
-    let approvals = approvals(tx, &orphans, task).await?;
+    let approvals = approval_ids(tx, &orphans, task).await?;
     let shared = "SELECT id FROM approvals WHERE task_id = $1 \
                   UNION SELECT approval_id FROM approval_task_links WHERE task_id = $1";
-    let shared_approvals = self::approvals(tx, shared, task).await?;
+    let shared_approvals = approval_ids(tx, shared, task).await?;
     let promote = format!(
         "UPDATE approvals SET task_id = (SELECT l.task_id {OTHER_LINK} ORDER BY l.created_at, l.id LIMIT 1) \
          WHERE task_id = $1"
@@ -141,7 +141,7 @@ pub async fn delete(tx: &mut WriteTx, board: BoardId, task: TaskId) -> Result<Op
 }
 
 /// The approvals whose ids a statement about `$1`, the task, gives.
-async fn approvals(tx: &WriteTx, sql: &str, task: TaskId) -> Result<Vec<ApprovalId>> {
+async fn approval_ids(tx: &WriteTx, sql: &str, task: TaskId) -> Result<Vec<ApprovalId>> {
     let rows = tx.link().rows(sql, vec![id(task)]).await?;
     let mut found: Vec<ApprovalId> = rows.iter().map(|row| row.id(0)).collect::<Result<_>>()?;
     found.sort_unstable();
