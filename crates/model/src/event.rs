@@ -31,7 +31,7 @@ pub mod kind {
     pub const CUSTOM_FIELD_DELETED: &str = "custom_field.deleted";
     /// An approval was asked for. Only in the event log.
     pub const APPROVAL_CREATED: &str = "approval.created";
-    /// An approval was decided or reopened. Only in the event log.
+    /// An approval was decided or reopened, or lost one of its tasks. Only in the event log.
     pub const APPROVAL_UPDATED: &str = "approval.updated";
     /// An approval went with its only task. Only in the event log. Additive, as `task.deleted`.
     pub const APPROVAL_DELETED: &str = "approval.deleted";

@@ -430,7 +430,7 @@ impl Task {
     }
 
     /// Whether a lead may create this task in its state. One that is done from the start was never in review and cannot
-    /// have an approval yet, so it would go round the board's gates.
+    /// have an approval yet, so it would go round the board's gates. One in review may be created: a lead is who reviews.
     ///
     /// # Errors
     /// The first gate that stands before done.

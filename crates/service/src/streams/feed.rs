@@ -113,10 +113,12 @@ async fn pump<E: Shown>(feed: Weak<Feed<E>>, board: BoardId, reader: Reader, mut
         };
         if slice.read_to > position {
             let Some(feed) = feed.upgrade() else { return };
+            // A full slice says that there is more to catch up with.
+            let is_behind = slice.read_to - position >= i64::from(SLICE);
             feed.append(slice);
             let pause = feed.pause();
             drop(feed);
-            if pause >= SHORTEST_PAUSE {
+            if pause >= SHORTEST_PAUSE && !is_behind {
                 tokio::time::sleep(pause).await;
             }
         } else {
