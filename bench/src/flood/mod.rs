@@ -128,8 +128,9 @@ pub async fn run(contender: &Contender, course: Course) -> Outcome<Flood> {
             Err(_) => Ok(()),
         };
         let used = clock.until(&Clock::read(contender));
-        tokio::time::sleep(AFTERMATH).await;
+        // The lists are those of the time under load.
         stop.send_replace(true);
+        tokio::time::sleep(AFTERMATH).await;
         (changes, done, used)
     };
     let ((changes, done, used), watched) = tokio::join!(work, watched);
