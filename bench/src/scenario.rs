@@ -115,7 +115,7 @@ pub const SCENARIOS: [Scenario; 8] = [
     },
     Scenario {
         key: "poll",
-        title: "the same by agents, 16 connections",
+        title: "list 50 of 1,000 tasks by agents, 16 connections",
         connections: 16,
         measure: Measure::Throughput,
         target: Some(0.5),
