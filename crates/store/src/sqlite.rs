@@ -21,10 +21,10 @@ pub(crate) const READERS: usize = 4;
 const STATEMENTS: usize = 500;
 /// How long opening the file waits for a process that has it to itself.
 const BUSY: Duration = Duration::from_secs(5);
-/// The pause before a reader asks again for a file that another process has to itself, and how often it asks. That is
-/// so for moments only, while the file is brought in order after a crash.
-const BUSY_PAUSE: Duration = Duration::from_millis(5);
-const BUSY_TRIES: usize = 1_000;
+/// The pause before asking again for a file that another process has to itself, and how often to ask: five seconds.
+/// Readers find it so for moments only, while it is brought in order after a crash.
+pub(crate) const BUSY_PAUSE: Duration = Duration::from_millis(5);
+pub(crate) const BUSY_TRIES: usize = 1_000;
 /// After how many steps of SQLite's machine a statement counts as long: less than a millisecond.
 const LONG: i32 = 10_000;
 

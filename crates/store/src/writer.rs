@@ -13,14 +13,11 @@ use std::time::Duration;
 use mc_model::{Error, ErrorKind, Result};
 use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
 
-use crate::sqlite::{self, Connection};
+use crate::sqlite::{self, BUSY_PAUSE, BUSY_TRIES, Connection};
 use crate::store::{Announcer, Committed};
 
 /// The most writes that share one commit; bounds what a power cut can undo of unacknowledged work.
 const MAX_BATCH: usize = 128;
-/// How often it asks whether another process has let go of the file, and how often it asks in vain: five seconds.
-const BUSY_PAUSE: Duration = Duration::from_millis(5);
-const BUSY_TRIES: usize = 1_000;
 /// SQLite ends a transaction by itself when it cannot go on, for instance without space on the disk.
 const ENDED: &str = "SQLite ended the transaction";
 
