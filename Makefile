@@ -42,7 +42,7 @@ generate: toolchain ## Write openapi.json and docs/configuration.md from the cod
 bench: toolchain ## Measure against a hand-written floor server and write docs/performance.md
 	@echo "make bench: building the optimised program (a few minutes the first time)"
 	@$(CARGO) build --quiet --release --package mission-control --package mc-bench
-	@echo "make bench: a private, durable PostgreSQL is started (and installed when missing); about five minutes"
+	@echo "make bench: a private, durable PostgreSQL is started (and installed when missing); about seven minutes"
 	@WITH_SERVICES_DURABLE=1 scripts/with-services \
 		$${CARGO_TARGET_DIR:-target}/release/mc-bench --write docs/performance.md $(BENCH)
 

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use deserr::Deserr;
 use mc_model::error::Problem;
 use mc_model::{Error, Result};
-use mc_service::idempotency::{Once, Outcome, RequestKey};
+use mc_service::idempotency::{KEPT_FOR, Once, Outcome, RequestKey};
 use serde::Serialize;
 use serde_json::json;
 use utoipa::openapi::schema::ObjectBuilder;
@@ -102,12 +102,14 @@ pub(crate) fn answer<T, W: From<T> + Serialize>(outcome: Outcome<T>) -> Response
 /// Describes operations that heed `Idempotency-Key`.
 pub(crate) fn idempotent(routes: UtoipaMethodRouter<AppState>) -> UtoipaMethodRouter<AppState> {
     described(routes, |operation| {
-        let about = "Makes it safe to send the request again: for 24 hours the same request with the same key gets the \
-                     first answer, marked `Idempotent-Replayed: true`, and changes nothing. Another request with the \
-                     key is refused (422); while the first is being worked on the answer is 409 with `Retry-After`. \
-                     Refusals are not kept.";
+        let about = format!(
+            "Makes it safe to send the request again: for {} hours the same request with the same key gets the first \
+             answer, marked `Idempotent-Replayed: true`, and changes nothing. Another request with the key is refused \
+             (422); while the first is being worked on the answer is 409 with `Retry-After`. Refusals are not kept.",
+            KEPT_FOR.as_secs() / 3_600
+        );
         let schema = ObjectBuilder::new().min_length(Some(1)).max_length(Some(MAX_KEY));
-        add_header(operation, "Idempotency-Key", about, schema);
+        add_header(operation, "Idempotency-Key", &about, schema);
         let text = "The present state forbids it, or a request with this Idempotency-Key is being worked on.";
         let conflict = || RefOr::T(ResponseBuilder::new().description(text).build());
         operation.responses.responses.entry("409".to_owned()).or_insert_with(conflict);

@@ -74,10 +74,7 @@ impl Services {
             tx.approval_event(kind::APPROVAL_CREATED, approval.id);
             stored(tx, &approval).await
         };
-        match once {
-            Some(once) => self.write_once(context, board.id, actor, once, work).await,
-            None => self.store.write(Scope::Board(board.id), context.id(), work).await.map(Outcome::Done),
-        }
+        self.write_once(context, board.id, actor, once, work).await
     }
 
     /// Decides an approval, or reopens it. Without a status nothing changes. The lead of the board is told of a new

@@ -17,10 +17,10 @@ use mc_model::{Error, ErrorKind, Result};
 use mc_store::idempotency::{KeptAnswer, Place};
 use mc_store::{self as store, WriteTx};
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::access::Actor;
+use crate::parts_hash::PartsHash;
 use crate::{RequestContext, Services};
 
 /// How long an answer is kept.
@@ -41,12 +41,11 @@ impl RequestKey {
     /// `parts` say what is asked for: another list of them is another request.
     #[must_use]
     pub fn new(key: String, parts: &[&[u8]]) -> Self {
-        let mut hash = Sha256::new();
+        let mut hash = PartsHash::default();
         for part in parts {
-            hash.update((part.len() as u64).to_le_bytes());
-            hash.update(part);
+            hash.add(part);
         }
-        Self { key, request_hash: URL_SAFE_NO_PAD.encode(hash.finalize()) }
+        Self { key, request_hash: URL_SAFE_NO_PAD.encode(hash.finish()) }
     }
 }
 
@@ -107,7 +106,7 @@ impl Drop for Flight {
 }
 
 impl Services {
-    /// Runs `work` as one transaction on the board, unless `once` says that it was done before.
+    /// Runs `work` as one transaction on the board, unless `once` is given and it was done before.
     ///
     /// # Errors
     /// As [`mc_store::Store::write`]; 409 while the same key is being worked on, 422 when it was used for something
@@ -117,12 +116,15 @@ impl Services {
         context: &RequestContext,
         board: BoardId,
         actor: &Actor,
-        once: &Once<T>,
+        once: Option<&Once<T>>,
         work: F,
     ) -> Result<Outcome<T>>
     where
         F: AsyncFnOnce(&mut WriteTx) -> Result<T> + Clone,
     {
+        let Some(once) = once else {
+            return self.store.write(Scope::Board(board), context.id(), work).await.map(Outcome::Done);
+        };
         let place = Place { scope: board.0, caller: caller(actor), key: once.key.key.clone() };
         let _flight = self.in_flight.enter(&place)?;
         let place = &place;

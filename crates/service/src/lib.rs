@@ -19,6 +19,7 @@ pub mod idempotency;
 pub mod jobs;
 pub mod notices;
 pub mod organizations;
+mod parts_hash;
 pub mod streams;
 pub mod tags;
 pub mod tasks;

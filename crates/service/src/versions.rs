@@ -17,10 +17,10 @@ use mc_model::task::{Task, TaskView};
 use mc_model::{Error, ErrorKind, Result, Timestamp};
 use mc_store::{self as store, WriteTx};
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
 use crate::Services;
 use crate::access::{BoardReader, TaskReader};
+use crate::parts_hash::PartsHash;
 
 /// The form in which answers are written. Another build may write the same rows in another way; then nothing that was
 /// seen before is current. Count it up together with a change of what the wire types make of unchanged rows.
@@ -67,20 +67,18 @@ impl fmt::Display for Version {
     }
 }
 
-/// What goes into a version. Each part is hashed with its length, so that no two lists of parts are one text.
-struct Parts(Sha256);
+/// What goes into a version.
+struct Parts(PartsHash);
 
 impl Parts {
     fn of(what: &str) -> Self {
-        let mut parts = Self(Sha256::new());
+        let mut parts = Self(PartsHash::default());
         parts.add(&FORM).add(&what);
         parts
     }
 
     fn add(&mut self, part: &impl fmt::Display) -> &mut Self {
-        let text = part.to_string();
-        self.0.update((text.len() as u64).to_le_bytes());
-        self.0.update(text);
+        self.0.add(part.to_string().as_bytes());
         self
     }
 
@@ -100,7 +98,7 @@ impl Parts {
     }
 
     fn finish(self) -> Version {
-        let hash = self.0.finalize();
+        let hash = self.0.finish();
         Version(format!("\"{}\"", URL_SAFE_NO_PAD.encode(&hash[..KEPT])))
     }
 }

@@ -4,7 +4,7 @@ use mc_model::ids::{ActivityId, AgentId, BoardId, TaskId};
 use mc_model::task::{SortDirection, TaskComment};
 use mc_model::{Page, PageRequest, Result, Timestamp};
 
-use crate::sql::{Conn, count, id, time, tuples};
+use crate::sql::{Conn, count, id, time, tuples, way};
 use crate::tx::WriteTx;
 
 /// The comments of a task in the order of their creation, from the oldest on or from the newest.
@@ -20,10 +20,7 @@ pub async fn comments(
     // The literal lets both databases use the partial index on comments.
     const OF_TASK: &str = "FROM activity_events WHERE task_id = $1 AND event_type = 'task.comment'";
     let total = count(db.link().row(format!("SELECT count(*) {OF_TASK}"), vec![id(task)]).await?)?;
-    let way = match direction {
-        SortDirection::Ascending => "ASC",
-        SortDirection::Descending => "DESC",
-    };
+    let way = way(direction);
     let sql = format!(
         "SELECT id, message, agent_id, task_id, created_at {OF_TASK} ORDER BY created_at {way}, id {way} \
          LIMIT {} OFFSET {}",

@@ -35,7 +35,6 @@ pub mod tags;
 pub mod tasks;
 pub mod users;
 
-pub use dialect::Dialect;
 pub use sql::{Conn, Reader};
 pub use store::{Committed, Listener, Store, StoreOptions};
 pub use tx::{NewJob, WriteTx};

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use mc_model::task::SortDirection;
 use mc_model::{Error, ErrorKind, Result, Timestamp};
 use rusqlite::types::FromSql;
 use sea_orm::{
@@ -247,6 +248,14 @@ pub(crate) fn opt_id(id: Option<impl Into<Uuid>>) -> Value {
 pub(crate) fn json(value: Option<&impl serde::Serialize>) -> Result<Value> {
     let text = value.map(serde_json::to_string).transpose().map_err(Error::internal)?;
     Ok(text.into())
+}
+
+/// How a direction is written behind a column in `ORDER BY`.
+pub(crate) fn way(direction: SortDirection) -> &'static str {
+    match direction {
+        SortDirection::Ascending => "ASC",
+        SortDirection::Descending => "DESC",
+    }
 }
 
 /// `$3,$4,$5` for three parameters from position 3.

@@ -10,7 +10,6 @@ use sea_orm::sqlx::sqlite::SqliteConnectOptions;
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, TransactionTrait};
 
 use crate::bridge::{self, Outbound};
-use crate::dialect::Dialect;
 use crate::lines::Lines;
 use crate::sql::{self, Reader, Source, failure};
 use crate::sqlite::Readers;
@@ -98,7 +97,6 @@ pub struct Store {
 }
 
 struct Inner {
-    dialect: Dialect,
     reader: Reader,
     writers: Writers,
     announcer: Announcer,
@@ -119,26 +117,22 @@ impl Store {
     /// When the URL is not understood or the database cannot be reached.
     pub async fn open(options: &StoreOptions, clock: Arc<dyn Clock>) -> Result<Self> {
         let mut announcer = Announcer::default();
-        let (dialect, source, writers) = match parse_url(&options.url)? {
+        let (source, writers) = match parse_url(&options.url)? {
             Location::Sqlite(file) => {
                 // The writer first: it makes the file.
                 let writer = Writer::open(&file, announcer.clone())?;
                 let source = Source::Sqlite(Readers::open(&file)?);
-                (Dialect::Sqlite, source, Writers::Single { writer, file })
+                (source, Writers::Single { writer, file })
             }
             Location::Postgres(url) => {
                 let read = postgres_pool(&url).await?;
                 let write = postgres_pool(&url).await?;
                 announcer.outbound = Some(Outbound::default());
-                (
-                    Dialect::Postgres,
-                    Source::Postgres(read),
-                    Writers::Parallel { pool: write, lines: Lines::default() },
-                )
+                (Source::Postgres(read), Writers::Parallel { pool: write, lines: Lines::default() })
             }
         };
         let reader = Reader(source);
-        Ok(Self { inner: Arc::new(Inner { dialect, reader, writers, announcer, clock }) })
+        Ok(Self { inner: Arc::new(Inner { reader, writers, announcer, clock }) })
     }
 
     /// Brings the schema up to date. Several nodes may start at once.
@@ -165,12 +159,6 @@ impl Store {
             Writers::Single { file, .. } => sqlite_pool(file).await,
             Writers::Parallel { pool, .. } => Ok(pool.clone()),
         }
-    }
-
-    /// Which database this is.
-    #[must_use]
-    pub fn dialect(&self) -> Dialect {
-        self.inner.dialect
     }
 
     /// The clock that stamps what is written.

@@ -1,13 +1,13 @@
 //! Rows that no operation makes yet, written with the store's functions.
 
 use mc_model::access::Role;
-use mc_model::agent::{self, Agent, status};
+use mc_model::agent::{Agent, status, worker_session_key};
 use mc_model::board::{Board, BoardRules};
 use mc_model::ids::{AgentId, BoardId, GatewayId, MemberId, OrganizationId, UserId};
 use mc_model::organization::{Member, Organization};
 use mc_model::task::{NewTask, Task, TaskStatus};
 use mc_model::user::User;
-use mc_model::{Clock, Result};
+use mc_model::{Clock, Result, Timestamp};
 use mc_service::auth::hash_agent_token;
 use mc_store::gateways::NewGateway;
 use mc_store::{self as store, WriteTx};
@@ -94,13 +94,7 @@ impl TestApp {
 
     /// A gateway record that nothing listens behind.
     pub async fn add_gateway(&self, organization: OrganizationId) -> GatewayId {
-        let gateway = NewGateway {
-            id: GatewayId::generate(),
-            organization_id: organization,
-            name: "Gateway".to_owned(),
-            url: "ws://127.0.0.1:1".to_owned(),
-            workspace_root: "/workspaces".to_owned(),
-        };
+        let gateway = gateway(organization);
         self.seed(async |tx| store::gateways::insert(tx, &gateway).await).await;
         gateway.id
     }
@@ -119,26 +113,7 @@ impl TestApp {
         name: &str,
         rules: BoardRules,
     ) -> Board {
-        let now = self.clock().now();
-        let board = Board {
-            id: BoardId::generate(),
-            organization_id: organization,
-            name: name.to_owned(),
-            slug: name.to_lowercase().replace(' ', "-"),
-            description: format!("The board {name}"),
-            gateway_id: Some(gateway),
-            board_group_id: None,
-            board_type: "general".to_owned(),
-            objective: None,
-            success_metrics: None,
-            target_date: None,
-            goal_confirmed: true,
-            goal_source: None,
-            rules,
-            max_agents: 10,
-            created_at: now,
-            updated_at: now,
-        };
+        let board = Board { rules, ..board(organization, gateway, name, self.clock().now()) };
         self.seed(async |tx| store::boards::insert(tx, &board).await).await;
         board
     }
@@ -151,25 +126,8 @@ impl TestApp {
         name: &str,
         is_lead: bool,
     ) -> TestAgent {
-        let now = self.clock().now();
-        let id = AgentId::generate();
-        let token = format!("{id}-token");
-        let agent = Agent {
-            id,
-            board_id: board,
-            gateway_id: gateway,
-            name: name.to_owned(),
-            status: status::ONLINE.to_owned(),
-            openclaw_session_id: Some(agent::worker_session_key(id)),
-            heartbeat_config: None,
-            identity_profile: None,
-            identity_template: None,
-            soul_template: None,
-            last_seen_at: Some(now),
-            is_board_lead: is_lead,
-            created_at: now,
-            updated_at: now,
-        };
+        let agent = Agent { is_board_lead: is_lead, ..agent(gateway, board, name, self.clock().now()) };
+        let token = format!("{}-token", agent.id);
         self.seed(async |tx| store::agents::insert(tx, &agent, &hash_agent_token(&token)).await).await;
         TestAgent { actor: Actor::agent(&token), agent, token }
     }
@@ -200,5 +158,63 @@ impl TestApp {
         let task = new.into_task(board, None, self.clock().now());
         self.seed(async |tx| store::tasks::insert(tx, &task).await).await;
         task
+    }
+}
+
+/// A gateway record that nothing listens behind, not stored yet.
+#[must_use]
+pub fn gateway(organization: OrganizationId) -> NewGateway {
+    NewGateway {
+        id: GatewayId::generate(),
+        organization_id: organization,
+        name: "Gateway".to_owned(),
+        url: "ws://127.0.0.1:1".to_owned(),
+        workspace_root: "/workspaces".to_owned(),
+    }
+}
+
+/// A board with the default rules, not stored yet.
+#[must_use]
+pub fn board(organization: OrganizationId, gateway: GatewayId, name: &str, now: Timestamp) -> Board {
+    Board {
+        id: BoardId::generate(),
+        organization_id: organization,
+        name: name.to_owned(),
+        slug: name.to_lowercase().replace(' ', "-"),
+        description: format!("The board {name}"),
+        gateway_id: Some(gateway),
+        board_group_id: None,
+        board_type: "general".to_owned(),
+        objective: None,
+        success_metrics: None,
+        target_date: None,
+        goal_confirmed: true,
+        goal_source: None,
+        rules: BoardRules::default(),
+        max_agents: 10,
+        created_at: now,
+        updated_at: now,
+    }
+}
+
+/// An agent that is online and leads nothing, not stored yet.
+#[must_use]
+pub fn agent(gateway: GatewayId, board: Option<BoardId>, name: &str, now: Timestamp) -> Agent {
+    let id = AgentId::generate();
+    Agent {
+        id,
+        board_id: board,
+        gateway_id: gateway,
+        name: name.to_owned(),
+        status: status::ONLINE.to_owned(),
+        openclaw_session_id: Some(worker_session_key(id)),
+        heartbeat_config: None,
+        identity_profile: None,
+        identity_template: None,
+        soul_template: None,
+        last_seen_at: Some(now),
+        is_board_lead: false,
+        created_at: now,
+        updated_at: now,
     }
 }

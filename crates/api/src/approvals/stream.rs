@@ -20,9 +20,10 @@ const EVENT: &str = "approval";
 
 /// Follow the approvals of a board
 ///
-/// Server-sent events named `approval`: a new one, a decision, a reopening, the end of one of its tasks, each once, in order. The `id` of an event
-/// is its position: send the last one as `Last-Event-ID` to go on after it, or a time as `since`. An approval that went
-/// with its only task is an event of type `approval.deleted` with `approval: null` and its `approval_id`.
+/// Server-sent events named `approval`: a new one, a decision, a reopening, the end of one of its tasks, each once, in
+/// order. The `id` of an event is its position: send the last one as `Last-Event-ID` to go on after it, or a time as
+/// `since`. An approval that went with its only task is an event of type `approval.deleted` with `approval: null` and
+/// its `approval_id`.
 #[utoipa::path(
     get, path = "/api/v1/boards/{board_id}/approvals/stream", tag = "approvals", params(StreamQuery),
     responses((status = 200, description = "The stream.", body = serde_json::Value))

@@ -67,7 +67,7 @@ async fn create_task(
     keyed: Keyed<TaskCreate>,
 ) -> Result<Response, ApiError> {
     let once = keyed.once::<_, TaskRead>();
-    let made = state.services.create_task_once(&context, &board, keyed.body.into(), once.as_ref()).await?;
+    let made = state.services.create_task(&context, &board, keyed.body.into(), once.as_ref()).await?;
     Ok(idempotency::answer::<_, TaskRead>(made))
 }
 

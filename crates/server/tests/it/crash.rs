@@ -7,14 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use mc_model::SystemClock;
-use mc_model::agent::{Agent, status};
-use mc_model::board::{Board, BoardRules};
-use mc_model::ids::{AgentId, BoardId, GatewayId, OrganizationId};
+use mc_model::board::Board;
+use mc_model::ids::{AgentId, BoardId, OrganizationId};
+use mc_model::{Clock, SystemClock};
 use mc_service::auth::hash_agent_token;
-use mc_store::gateways::NewGateway;
 use mc_store::{self as store, Store, StoreOptions, WriteTx};
-use mc_testkit::{Backend, TestDatabase, db_test, raw};
+use mc_testkit::{Backend, TestDatabase, db_test, fixture, raw};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -64,14 +62,10 @@ impl Site {
     async fn add_board(&self, organization: OrganizationId) {
         let options = StoreOptions { url: self.database.url().to_owned() };
         let store = Store::open(&options, Arc::new(SystemClock)).await.expect("the store opens");
-        let gateway = NewGateway {
-            id: GatewayId::generate(),
-            organization_id: organization,
-            name: "Gateway".to_owned(),
-            url: "ws://127.0.0.1:1".to_owned(),
-            workspace_root: "/workspaces".to_owned(),
-        };
-        let (board, agent) = (board(self.board, organization), agent(self.board, gateway.id));
+        let now = SystemClock.now();
+        let gateway = fixture::gateway(organization);
+        let board = Board { id: self.board, ..fixture::board(organization, gateway.id, "Board", now) };
+        let agent = fixture::agent(gateway.id, Some(self.board), "Agent", now);
         let rows = async |tx: &mut WriteTx| {
             store::gateways::insert(tx, &gateway).await?;
             store::boards::insert(tx, &board).await?;
@@ -86,49 +80,6 @@ impl Site {
 
     async fn number(&self, sql: &str) -> String {
         raw::text(self.database.url(), sql).await
-    }
-}
-
-fn board(id: BoardId, organization: OrganizationId) -> Board {
-    let now = mc_model::Clock::now(&SystemClock);
-    Board {
-        id,
-        organization_id: organization,
-        name: "Board".to_owned(),
-        slug: "board".to_owned(),
-        description: String::new(),
-        gateway_id: None,
-        board_group_id: None,
-        board_type: "general".to_owned(),
-        objective: None,
-        success_metrics: None,
-        target_date: None,
-        goal_confirmed: false,
-        goal_source: None,
-        rules: BoardRules::default(),
-        max_agents: 1,
-        created_at: now,
-        updated_at: now,
-    }
-}
-
-fn agent(board: BoardId, gateway: GatewayId) -> Agent {
-    let now = mc_model::Clock::now(&SystemClock);
-    Agent {
-        id: AgentId::generate(),
-        board_id: Some(board),
-        gateway_id: gateway,
-        name: "Agent".to_owned(),
-        status: status::ONLINE.to_owned(),
-        openclaw_session_id: None,
-        heartbeat_config: None,
-        identity_profile: None,
-        identity_template: None,
-        soul_template: None,
-        last_seen_at: Some(now),
-        is_board_lead: false,
-        created_at: now,
-        updated_at: now,
     }
 }
 

@@ -98,7 +98,7 @@ impl Services {
                     .collect(),
                 ..NewTask::default()
             };
-            let task = self.create_task(&RequestContext::default(), &board, new).await?.task;
+            let task = self.create_task(&RequestContext::default(), &board, new, None).await?.done()?.task;
             tasks.push(DemoTask { id: task.id, title: task.title });
         }
         let [lead, main, workers @ ..] = records.agents;

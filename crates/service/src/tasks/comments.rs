@@ -1,6 +1,6 @@
 //! Comments on tasks.
 
-use mc_model::event::{NewActivity, Scope, kind};
+use mc_model::event::{NewActivity, kind};
 use mc_model::task::{Mover, Notice, NoticeKind, SortDirection, Task, TaskComment, mentions};
 use mc_model::{Error, Page, PageRequest, Result};
 use mc_store::{self as store, WriteTx};
@@ -44,10 +44,7 @@ impl Services {
             check_lead(tx, &reader.actor, &task).await?;
             record(tx, &reader.actor, &task, message).await
         };
-        match once {
-            Some(once) => self.write_once(context, board, &reader.actor, once, work).await,
-            None => self.store.write(Scope::Board(board), context.id(), work).await.map(Outcome::Done),
-        }
+        self.write_once(context, board, &reader.actor, once, work).await
     }
 }
 

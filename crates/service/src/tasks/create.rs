@@ -16,22 +16,9 @@ impl Services {
     /// Creates a task for a person.
     ///
     /// # Errors
-    /// 404 or 409 for an assignee that does not exist or works elsewhere; 422 for a creator who is no member.
+    /// 404 or 409 for an assignee that does not exist or works elsewhere; 422 for a creator who is no member; 409 and
+    /// 422 as [`crate::idempotency`] says.
     pub async fn create_task(
-        &self,
-        context: &RequestContext,
-        on: &BoardWriter,
-        new: NewTask,
-    ) -> Result<TaskView> {
-        let made = self.create_task_once(context, on, new, None).await?;
-        made.done()
-    }
-
-    /// As [`Services::create_task`], once for all requests that `once` says are the same.
-    ///
-    /// # Errors
-    /// As [`Services::create_task`]; 409 and 422 as [`crate::idempotency`] says.
-    pub async fn create_task_once(
         &self,
         context: &RequestContext,
         on: &BoardWriter,
@@ -55,7 +42,7 @@ impl Services {
     /// Creates a task for the lead of the board.
     ///
     /// # Errors
-    /// As [`Services::create_task_once`]; 403 for an assignee that is a lead; 409 for a task that is done past the gates
+    /// As [`Services::create_task`]; 403 for an assignee that is a lead; 409 for a task that is done past the gates
     /// of the board.
     pub async fn delegate_task(
         &self,
@@ -88,10 +75,10 @@ impl Services {
     where
         F: AsyncFnOnce(&mut WriteTx) -> Result<Task> + Clone,
     {
-        let Some(once) = once else {
+        if once.is_none() {
             let task = self.store.write(Scope::Board(board.id), context.id(), work).await?;
             return store::tasks::view(self.store.reader(), task).await.map(Outcome::Done);
-        };
+        }
         self.write_once(context, board.id, actor, once, async |tx| {
             let task = work(tx).await?;
             store::tasks::view(tx, task).await

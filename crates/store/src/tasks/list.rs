@@ -1,13 +1,13 @@
 //! Lists of tasks: two statements, whatever the number of rows.
 
 use mc_model::ids::{BoardId, TaskId};
-use mc_model::task::{SortDirection, Task, TaskFilter, TaskOrder, TaskSort, TaskView};
+use mc_model::task::{Task, TaskFilter, TaskOrder, TaskSort, TaskView};
 use mc_model::{Error, Page, PageRequest, Result};
 use sea_orm::Value;
 
 use super::{COLUMN_COUNT, COLUMNS, relations, tally, task};
 use crate::dialect::Dialect;
-use crate::sql::{Conn, id, marks};
+use crate::sql::{Conn, id, marks, way};
 
 /// The tasks of a board that pass `filter`, in its order.
 ///
@@ -73,10 +73,7 @@ fn source(dialect: Dialect, condition: &str, filter: &TaskFilter, page: PageRequ
 
 /// What stands behind `ORDER BY`.
 fn order(dialect: Dialect, order: TaskOrder) -> String {
-    let way = match order.direction {
-        SortDirection::Ascending => "ASC",
-        SortDirection::Descending => "DESC",
-    };
+    let way = way(order.direction);
     let text = |column: &str| format!("lower({column}{})", dialect.byte_wise());
     let keys = match order.by {
         // Never null, so nothing is said about nulls: that would keep the index from being used.

@@ -4,16 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use mc_model::board::{Board, BoardRules};
 use mc_model::event::{Event, NewActivity, Scope, kind};
 use mc_model::ids::{BoardId, GatewayId, OrganizationId, UserId};
 use mc_model::organization::Organization;
 use mc_model::task::{NewTask, Task};
 use mc_model::user::User;
 use mc_model::{Clock, Result, Timestamp};
-use mc_store::gateways::NewGateway;
 use mc_store::{self as store, Store, StoreOptions, WriteTx};
 use mc_testkit::database::{Backend, TestDatabase};
+use mc_testkit::fixture;
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Statement};
 
 /// How long something that must happen may take; only a failing test waits for it.
@@ -130,26 +129,8 @@ impl World {
     }
 
     async fn add_board(&self, number: usize) -> BoardId {
-        let now = self.clock.now();
-        let board = Board {
-            id: BoardId::generate(),
-            organization_id: self.organization,
-            name: format!("Board {number}"),
-            slug: format!("board-{number}"),
-            description: String::new(),
-            gateway_id: Some(self.gateway),
-            board_group_id: None,
-            board_type: "general".to_owned(),
-            objective: None,
-            success_metrics: None,
-            target_date: None,
-            goal_confirmed: false,
-            goal_source: None,
-            rules: BoardRules::default(),
-            max_agents: 1,
-            created_at: now,
-            updated_at: now,
-        };
+        let name = format!("Board {number}");
+        let board = fixture::board(self.organization, self.gateway, &name, self.clock.now());
         let insert = async |tx: &mut WriteTx| store::boards::insert(tx, &board).await;
         self.store.write(None, None, insert).await.expect("the row is valid");
         board.id
@@ -171,13 +152,7 @@ async fn add_organization(store: &Store, name: &str) -> OrganizationId {
 }
 
 async fn add_gateway(store: &Store, organization: OrganizationId) -> GatewayId {
-    let gateway = NewGateway {
-        id: GatewayId::generate(),
-        organization_id: organization,
-        name: "Gateway".to_owned(),
-        url: "ws://127.0.0.1:1".to_owned(),
-        workspace_root: "/workspaces".to_owned(),
-    };
+    let gateway = fixture::gateway(organization);
     let insert = async |tx: &mut WriteTx| store::gateways::insert(tx, &gateway).await;
     store.write(None, None, insert).await.expect("the row is valid");
     gateway.id
